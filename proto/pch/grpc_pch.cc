@@ -1,0 +1,1 @@
+// Carries the precompiled header that the control plane's targets share.
