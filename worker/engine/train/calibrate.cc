@@ -1,0 +1,28 @@
+#include "worker/engine/train/calibrate.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "common/status_macros.h"
+#include "worker/engine/evaluate/executor.h"
+
+namespace quantry::engine {
+
+absl::Status Calibrate(const Graph& graph, Loader& loader, int64_t batches,
+                       const CalibrationObserver& observer) {
+  const at::NoGradGuard no_grad;
+  QUANTRY_ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, Executor::Create(graph));
+  QUANTRY_RETURN_IF_ERROR(loader.StartEpoch(0));
+  const int64_t total = std::min(batches, loader.num_batches());
+  for (int64_t done = 0; done < total; ++done) {
+    QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader.Next());
+    if (!batch) break;
+    QUANTRY_RETURN_IF_ERROR(
+        executor->Run({batch->images}, {.phase = RunPhase::kCalibrate}).status());
+    if (observer) QUANTRY_RETURN_IF_ERROR(observer(done + 1, total));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace quantry::engine

@@ -1,0 +1,23 @@
+#ifndef QUANTRY_WORKER_ENGINE_TRAIN_CALIBRATE_H_
+#define QUANTRY_WORKER_ENGINE_TRAIN_CALIBRATE_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "worker/engine/data/loader.h"
+#include "worker/engine/graph/graph.h"
+
+namespace quantry::engine {
+
+// Called after each calibration batch with batches done and batches in all; an error ends it.
+using CalibrationObserver = std::function<absl::Status(int64_t done, int64_t total)>;
+
+// Lets the observers of `graph` see the first `batches` batches of epoch 0 of `loader` (or all, if
+// there are fewer) in float, which gives every quantizer its start values.
+absl::Status Calibrate(const Graph& graph, Loader& loader, int64_t batches,
+                       const CalibrationObserver& observer = nullptr);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_WORKER_ENGINE_TRAIN_CALIBRATE_H_

@@ -1,0 +1,21 @@
+#ifndef QUANTRY_WORKER_ENGINE_TRAIN_PARAMETER_GROUPS_H_
+#define QUANTRY_WORKER_ENGINE_TRAIN_PARAMETER_GROUPS_H_
+
+#include <vector>
+
+#include "worker/engine/graph/graph.h"
+#include "worker/engine/train/sgd.h"
+#include "worker/engine/train/train_options.h"
+
+namespace quantry::engine {
+
+// Makes every parameter of `graph` a leaf that asks for gradients, and 4-d weights channels_last.
+void PrepareParameters(Graph& graph);
+
+// The parameters of `graph` in two groups: PACT's alphas with a rate and decay of their own, and
+// all others with options.weight_decay.
+std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainOptions& options);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_WORKER_ENGINE_TRAIN_PARAMETER_GROUPS_H_

@@ -1,0 +1,96 @@
+#ifndef QUANTRY_WORKER_ENGINE_TRAIN_TRAINING_LOOP_H_
+#define QUANTRY_WORKER_ENGINE_TRAIN_TRAINING_LOOP_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "worker/engine/data/loader.h"
+#include "worker/engine/evaluate/executor.h"
+#include "worker/engine/evaluate/metrics.h"
+#include "worker/engine/graph/graph.h"
+#include "worker/engine/train/checkpoint.h"
+#include "worker/engine/train/sgd.h"
+#include "worker/engine/train/train_options.h"
+
+namespace quantry::engine {
+
+// One finished training step, valid during the call that hands it over.
+struct TrainedStep {
+  int64_t epoch = 0;       // counted from 0
+  int64_t steps_done = 0;  // over all epochs, this one included
+  int64_t steps = 0;       // of the whole run
+  double learning_rate = 0.0;
+  double loss = 0.0;         // that was minimised, of this batch
+  const at::Tensor& logits;  // [n, classes], from before the update
+  const at::Tensor& labels;  // [n]
+};
+
+// What the loop tells and asks of whoever runs it. All may be empty. An error ends the run.
+struct TrainingCallbacks {
+  std::function<absl::Status(const TrainedStep&)> on_step;
+  // At an epoch's end: epochs done, steps done, and metrics of the epoch's steps in this process.
+  std::function<absl::Status(int64_t epochs_done, int64_t steps_done, const ClassificationMetrics&)>
+      on_epoch;
+  // Keeps a checkpoint; `identity` is still empty.
+  std::function<absl::Status(Checkpoint)> save;
+  // Asked after each step: whether to save and stop with CANCELLED.
+  std::function<bool()> interrupted;
+};
+
+// Trains a classifier in place. A run that is stopped and continued from its checkpoint ends with
+// the same bits as one that was not. Not thread-safe.
+class TrainingLoop {
+ public:
+  // Makes parameters ask for gradients and convolution weights channels_last. `graph` and `loader`
+  // must outlive the loop; the graph must not be edited meanwhile. INVALID_ARGUMENT names an
+  // option.
+  static absl::StatusOr<std::unique_ptr<TrainingLoop>> Create(Graph& graph, Loader& loader,
+                                                              const TrainOptions& options,
+                                                              TrainingCallbacks callbacks);
+
+  // Goes on from a checkpoint of the same model and data. FAILED_PRECONDITION if it does not fit.
+  absl::Status Restore(const Checkpoint& checkpoint);
+
+  // Trains to the end. CANCELLED after an interruption, with a checkpoint saved. A loss that is NaN
+  // or infinite: see DiagnoseDivergence.
+  absl::Status Run();
+
+  int64_t steps_done() const { return steps_done_; }
+  int64_t steps() const { return options_.epochs * loader_.num_batches(); }
+  // Time spent in Run(), over all runs that the checkpoints connect.
+  double train_seconds() const { return train_seconds_; }
+  // The whole state as it is now.
+  Checkpoint MakeCheckpoint() const;
+
+ private:
+  TrainingLoop(Graph& graph, Loader& loader, const TrainOptions& options,
+               TrainingCallbacks callbacks, std::unique_ptr<Executor> executor);
+
+  absl::Status RunEpoch(int64_t epoch);
+  absl::Status RunStep(const Batch& batch, int64_t epoch, ClassificationMetrics& metrics);
+  EvaluateContext ContextOf(int64_t step) const;
+  absl::Status SaveIfDue(bool epoch_ended);
+  absl::Status Save();
+
+  Graph& graph_;
+  Loader& loader_;
+  const TrainOptions options_;
+  const TrainingCallbacks callbacks_;
+  const std::unique_ptr<Executor> executor_;
+  Sgd optimizer_;
+  int64_t steps_done_ = 0;
+  std::optional<int64_t> saved_at_;  // steps_done of the last checkpoint
+  double train_seconds_ = 0.0;
+  double seconds_before_ = 0.0;  // train_seconds_ when Run() began
+};
+
+// Parameters and buffers of `graph` by name: what a checkpoint holds of it.
+std::vector<NamedTensor> GraphState(const Graph& graph);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_WORKER_ENGINE_TRAIN_TRAINING_LOOP_H_
