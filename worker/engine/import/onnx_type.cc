@@ -1,0 +1,88 @@
+#include "worker/engine/import/onnx_type.h"
+
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/status_macros.h"
+#include "worker/engine/import/onnx_text.h"
+
+namespace quantry::engine {
+
+absl::StatusOr<ElementType> ElementTypeOf(int32_t onnx_type) {
+  switch (onnx_type) {
+    case onnx::TensorProto::FLOAT:
+      return ElementType{4, at::kFloat};
+    case onnx::TensorProto::DOUBLE:
+      return ElementType{8, at::kDouble};
+    case onnx::TensorProto::FLOAT16:
+    case onnx::TensorProto::BFLOAT16:
+      return ElementType{2, at::kFloat};
+    case onnx::TensorProto::INT8:
+      return ElementType{1, at::kChar};
+    case onnx::TensorProto::UINT8:
+      return ElementType{1, at::kByte};
+    case onnx::TensorProto::BOOL:
+      return ElementType{1, at::kBool};
+    case onnx::TensorProto::INT16:
+      return ElementType{2, at::kShort};
+    case onnx::TensorProto::UINT16:
+      return ElementType{2, at::kInt};
+    case onnx::TensorProto::INT32:
+      return ElementType{4, at::kInt};
+    case onnx::TensorProto::UINT32:
+      return ElementType{4, at::kLong};
+    case onnx::TensorProto::INT64:
+      return ElementType{8, at::kLong};
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "element type ", onnx_type,
+          " is not supported; allowed: float, double, float16, bfloat16, bool, int8 to int64, "
+          "uint8 to uint32"));
+  }
+}
+
+absl::StatusOr<ValueType> ValueTypeOf(const onnx::ValueInfoProto& info) {
+  ValueType result;
+  if (info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) return result;
+  if (!info.type().has_tensor_type()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("value '", ForMessage(info.name()),
+                     "' is a sequence, map or optional; only tensors are "
+                     "supported"));
+  }
+  const onnx::TypeProto::Tensor& tensor = info.type().tensor_type();
+  if (tensor.elem_type() != onnx::TensorProto::UNDEFINED) {
+    absl::StatusOr<ElementType> element = ElementTypeOf(tensor.elem_type());
+    if (!element.ok()) {
+      return WithContext(element.status(), absl::StrCat("value '", ForMessage(info.name()), "'"));
+    }
+    result.dtype = element->dtype;
+  }
+  if (!tensor.has_shape()) return result;
+  std::vector<Dimension> shape;
+  for (const auto& dim : tensor.shape().dim()) {
+    const bool fixed = dim.has_dim_value() && dim.dim_value() >= 0;
+    shape.push_back(fixed ? Dimension(dim.dim_value()) : std::nullopt);
+  }
+  result.shape = std::move(shape);
+  return result;
+}
+
+std::string TypeText(const ValueType& type) {
+  std::string text = "?";
+  if (type.dtype == at::kFloat) {
+    text = "float32";
+  } else if (type.dtype.has_value()) {
+    text = absl::AsciiStrToLower(c10::toString(*type.dtype));
+  }
+  if (!type.shape.has_value()) return text;
+  const std::string dims =
+      absl::StrJoin(*type.shape, ",", [](std::string* out, const Dimension& dim) {
+        absl::StrAppend(out, dim.has_value() ? absl::StrCat(*dim) : "?");
+      });
+  return absl::StrCat(text, "[", dims, "]");
+}
+
+}  // namespace quantry::engine

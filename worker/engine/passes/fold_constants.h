@@ -1,0 +1,18 @@
+#ifndef QUANTRY_WORKER_ENGINE_PASSES_FOLD_CONSTANTS_H_
+#define QUANTRY_WORKER_ENGINE_PASSES_FOLD_CONSTANTS_H_
+
+#include "absl/status/status.h"
+#include "worker/engine/graph/graph.h"
+
+namespace quantry::engine {
+
+// Replaces by a constant every node of shape and index arithmetic (Shape, Gather, Concat, Add,
+// Cast, Transpose, ...) whose inputs are all kConstant initializers, and Shape, or a Gather from
+// it, where the sizes asked for are known from the value's declared type. Layers, quantizers and
+// whatever reads a parameter stay. Never makes a tensor of more than 2^24 elements by broadcasting:
+// such nodes stay. INVALID_ARGUMENT names a node that its operator can't evaluate.
+absl::Status FoldConstants(Graph& graph);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_WORKER_ENGINE_PASSES_FOLD_CONSTANTS_H_
