@@ -71,6 +71,9 @@ class Graph {
 
  private:
   std::string FreeName(absl::string_view wanted, bool for_node);
+  Value* NewValue(absl::string_view wanted);
+  // Takes a node and its outputs out of all but nodes_, whose element the caller erases.
+  void Forget(Node* node);
 
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<std::string, std::unique_ptr<Value>, std::less<>> values_;

@@ -26,6 +26,15 @@ struct ValueType {
   std::optional<std::vector<Dimension>> shape;  // absent: the rank is unknown
 };
 
+// "float32", "int64", ...: the names that people and ONNX use.
+std::string DtypeName(at::ScalarType dtype);
+
+// "float32[?,3,224,224]"; "?" where nothing is known.
+std::string ToString(const ValueType& type);
+
+// The type of a tensor that is at hand.
+ValueType TypeOf(const at::Tensor& tensor);
+
 // What an initializer is for.
 enum class InitializerRole {
   kParameter = 1,  // trained: changed by the optimizer
