@@ -1,0 +1,120 @@
+#include "worker/engine/quant/cpu_kernels.h"
+
+#include <algorithm>
+#include <bit>
+
+// Each loop is written once, as an always-inlined function, and compiled twice: for the baseline
+// and for AVX2. A function with target("avx2") may inline one without.
+#define QUANTRY_INLINE inline __attribute__((always_inline))
+#if defined(__x86_64__) && defined(__GNUC__)
+#define QUANTRY_HAS_AVX2_CLONES 1
+#define QUANTRY_AVX2 __attribute__((target("avx2")))
+#else
+#define QUANTRY_HAS_AVX2_CLONES 0
+#endif
+
+namespace quantry::engine {
+namespace {
+
+// Adding and subtracting 1.5 * 2^23 rounds a float below 2^22 to a whole number, halves to even.
+constexpr float kRoundMagic = 12582912.0f;
+constexpr int kLanes = 16;
+
+// Without the sign bit, floats order like their bits as integers, and NaN is above infinity: an
+// integer maximum is the exact |x| maximum and keeps NaN.
+QUANTRY_INLINE float AbsMaxLoop(const float* __restrict x, int64_t n) {
+  int32_t largest = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t bits = std::bit_cast<int32_t>(x[i]) & 0x7fffffff;
+    largest = bits > largest ? bits : largest;
+  }
+  return std::bit_cast<float>(largest);
+}
+
+QUANTRY_INLINE void ForwardLoop(const float* __restrict x, float* __restrict y, int64_t n,
+                                float threshold, float step) {
+  for (int64_t i = 0; i < n; ++i) {
+    float value = x[i];
+    value = value > threshold ? threshold : value;
+    value = value < -threshold ? -threshold : value;
+    y[i] = ((value / step + kRoundMagic) - kRoundMagic) * step;
+  }
+}
+
+QUANTRY_INLINE void BackwardLoop(const float* __restrict x, const float* __restrict dy,
+                                 float* __restrict dx, int64_t n, float threshold) {
+  for (int64_t i = 0; i < n; ++i) {
+    const bool inside = (x[i] <= threshold) & (x[i] >= -threshold);
+    dx[i] = inside ? dy[i] : 0.0f;
+  }
+}
+
+QUANTRY_INLINE double AlphaLoop(const float* __restrict x, const float* __restrict dy, int64_t n,
+                                float alpha) {
+  float sums[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float above = x[i + lane] > alpha ? dy[i + lane] : 0.0f;
+      const float below = x[i + lane] < -alpha ? dy[i + lane] : 0.0f;
+      sums[lane] += above - below;
+    }
+  }
+  double total = 0;
+  for (const float sum : sums) total += sum;
+  for (; i < n; ++i) {
+    if (x[i] > alpha) total += dy[i];
+    if (x[i] < -alpha) total -= dy[i];
+  }
+  return total;
+}
+
+#if QUANTRY_HAS_AVX2_CLONES
+QUANTRY_AVX2 float AbsMaxAvx2(const float* x, int64_t n) { return AbsMaxLoop(x, n); }
+QUANTRY_AVX2 void ForwardAvx2(const float* x, float* y, int64_t n, float threshold, float step) {
+  ForwardLoop(x, y, n, threshold, step);
+}
+QUANTRY_AVX2 void BackwardAvx2(const float* x, const float* dy, float* dx, int64_t n,
+                               float threshold) {
+  BackwardLoop(x, dy, dx, n, threshold);
+}
+QUANTRY_AVX2 double AlphaAvx2(const float* x, const float* dy, int64_t n, float alpha) {
+  return AlphaLoop(x, dy, n, alpha);
+}
+
+bool HasAvx2() {
+  static const bool has_avx2 = __builtin_cpu_supports("avx2");
+  return has_avx2;
+}
+#endif
+
+}  // namespace
+
+#if QUANTRY_HAS_AVX2_CLONES
+#define QUANTRY_DISPATCH(avx2_call) \
+  if (HasAvx2()) return avx2_call
+#else
+#define QUANTRY_DISPATCH(avx2_call)
+#endif
+
+float AbsMax(const float* x, int64_t n) {
+  QUANTRY_DISPATCH(AbsMaxAvx2(x, n));
+  return AbsMaxLoop(x, n);
+}
+
+void FakeQuantizeForward(const float* x, float* y, int64_t n, float threshold, float step) {
+  QUANTRY_DISPATCH(ForwardAvx2(x, y, n, threshold, step));
+  ForwardLoop(x, y, n, threshold, step);
+}
+
+void FakeQuantizeBackward(const float* x, const float* dy, float* dx, int64_t n, float threshold) {
+  QUANTRY_DISPATCH(BackwardAvx2(x, dy, dx, n, threshold));
+  BackwardLoop(x, dy, dx, n, threshold);
+}
+
+double PactAlphaGradient(const float* x, const float* dy, int64_t n, float alpha) {
+  QUANTRY_DISPATCH(AlphaAvx2(x, dy, n, alpha));
+  return AlphaLoop(x, dy, n, alpha);
+}
+
+}  // namespace quantry::engine
