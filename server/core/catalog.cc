@@ -1,0 +1,47 @@
+#include "server/core/catalog.h"
+
+namespace quantry::server {
+namespace {
+
+using Name = absl::string_view;
+
+constexpr Name kModes[] = {"float", "ptq", "qat"};
+constexpr Name kBuiltinModels[] = {"mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet50"};
+constexpr Name kDatasetSchemes[] = {"file", "synthetic"};
+constexpr Name kOperators[] = {"Add",
+                               "AveragePool",
+                               "BatchNormalization",
+                               "Cast",
+                               "Clip",
+                               "Concat",
+                               "Constant",
+                               "Conv",
+                               "Div",
+                               "Dropout",
+                               "Flatten",
+                               "Gather",
+                               "Gemm",
+                               "GlobalAveragePool",
+                               "HardSigmoid",
+                               "HardSwish",
+                               "Identity",
+                               "MatMul",
+                               "MaxPool",
+                               "Mul",
+                               "ReduceMean",
+                               "Relu",
+                               "Reshape",
+                               "Shape",
+                               "Sigmoid",
+                               "Squeeze",
+                               "Sub",
+                               "Unsqueeze"};
+
+}  // namespace
+
+absl::Span<const Name> JobModes() { return kModes; }
+absl::Span<const Name> BuiltinModels() { return kBuiltinModels; }
+absl::Span<const Name> DatasetSchemes() { return kDatasetSchemes; }
+absl::Span<const Name> OnnxOperators() { return kOperators; }
+
+}  // namespace quantry::server

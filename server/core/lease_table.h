@@ -1,0 +1,72 @@
+#ifndef QUANTRY_SERVER_CORE_LEASE_TABLE_H_
+#define QUANTRY_SERVER_CORE_LEASE_TABLE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace quantry::server {
+
+// When the leases in the store run out, on monotonic time. Who holds a lease is in the store alone;
+// its deadline is here, because monotonic time means nothing after a restart: a server that starts
+// grants every stored lease a full duration again. Thread-safe.
+class LeaseTable {
+ public:
+  struct Entry {
+    std::string job_id;
+    int64_t epoch = 0;
+    std::string worker_id;
+    std::string device;        // Device.id
+    absl::Duration run_limit;  // monotonic time at which the job has run too long; or infinite
+  };
+
+  explicit LeaseTable(absl::Duration lease_duration) : lease_duration_(lease_duration) {}
+
+  // Starts a lease at monotonic time `now`; replaces an older one of the same job.
+  void Grant(Entry entry, absl::Duration now) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Gives the lease a full duration from `now`. False if there is none with this epoch or it has
+  // run out already: it can't come back to life.
+  bool Renew(absl::string_view job_id, int64_t epoch, absl::Duration now)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Whether the lease has not run out at `now`.
+  bool IsLive(absl::string_view job_id, int64_t epoch, absl::Duration now) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends the lease; nothing happens if the job has a newer one.
+  void Release(absl::string_view job_id, int64_t epoch) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Leases that have run out at `now`. They stay until they are released.
+  std::vector<Entry> Expired(absl::Duration now) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Live leases whose job has reached its run_limit at `now`.
+  std::vector<Entry> OverRunLimit(absl::Duration now) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The lease on this device of this worker, or on any of its devices if `device` is empty.
+  std::optional<Entry> HeldBy(absl::string_view worker_id, absl::string_view device) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Duration lease_duration() const { return lease_duration_; }
+
+ private:
+  struct Held {
+    Entry entry;
+    absl::Duration deadline;
+  };
+
+  const absl::Duration lease_duration_;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, Held, std::less<>> leases_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace quantry::server
+
+#endif  // QUANTRY_SERVER_CORE_LEASE_TABLE_H_

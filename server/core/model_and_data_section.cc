@@ -1,0 +1,114 @@
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/sha256.h"
+#include "server/core/catalog.h"
+#include "server/core/job_id.h"
+#include "server/core/spec_sections.h"
+
+namespace quantry::server {
+namespace {
+
+constexpr size_t kMaxUri = 4096;
+
+std::string Quoted(absl::string_view text) { return absl::StrCat("'", text.substr(0, 120), "'"); }
+
+void CheckBuiltin(const v1::BuiltinModel& builtin, Violations& violations) {
+  violations.Require(absl::c_linear_search(BuiltinModels(), builtin.name()),
+                     "spec.model.builtin.name", Quoted(builtin.name()),
+                     absl::StrJoin(BuiltinModels(), ", "));
+  if (builtin.has_num_classes()) {
+    violations.Require(builtin.num_classes() >= 2 && builtin.num_classes() <= 1'000'000,
+                       "spec.model.builtin.num_classes", builtin.num_classes(), "2 to 1000000");
+  }
+  if (builtin.has_width()) {
+    violations.Require(builtin.width() > 0 && builtin.width() <= 4, "spec.model.builtin.width",
+                       builtin.width(), "larger than 0, at most 4");
+  }
+}
+
+void CheckUri(const std::string& field, const std::string& uri, Violations& violations) {
+  violations.Require(uri.size() <= kMaxUri, field, absl::StrCat(uri.size(), " bytes long"),
+                     absl::StrCat("at most ", kMaxUri));
+  const size_t separator = uri.find("://");
+  const std::string scheme = separator == std::string::npos ? "" : uri.substr(0, separator);
+  if (scheme == "file") {
+    violations.Require(absl::StartsWith(uri, "file:///"), field, Quoted(uri),
+                       "file:///ABSOLUTE/PATH, a folder that the worker sees");
+  } else if (scheme == "synthetic") {
+    const std::string generator = uri.substr(separator + 3, uri.find('?') - separator - 3);
+    violations.Require(generator == "glyphs", field, Quoted(uri),
+                       "synthetic://glyphs?KEY=VALUE&...");
+  } else {
+    violations.Add(field, absl::StrCat("is ", Quoted(uri),
+                                       ", which has no known scheme; allowed: "
+                                       "file:///path/to/folder, synthetic://glyphs?..."));
+  }
+}
+
+template <typename Values>
+void CheckNormalisation(const std::string& field, const Values& values, bool positive,
+                        Violations& violations) {
+  violations.Require(values.empty() || values.size() == 3, field,
+                     absl::StrCat(values.size(), " values"), "3 values, or none");
+  for (const double value : values) {
+    violations.Require(std::isfinite(value) && (!positive || value > 0), field, value,
+                       positive ? "finite numbers larger than 0" : "finite numbers");
+  }
+}
+
+}  // namespace
+
+void CheckModelSource(const v1::ModelSource& model, Violations& violations) {
+  switch (model.source_case()) {
+    case v1::ModelSource::kBlob:
+      violations.Require(IsSha256Hex(model.blob()), "spec.model.blob", Quoted(model.blob()),
+                         "64 lower-case hex digits: the SHA-256 of an uploaded ONNX file");
+      return;
+    case v1::ModelSource::kBuiltin:
+      CheckBuiltin(model.builtin(), violations);
+      return;
+    case v1::ModelSource::kJob:
+      violations.Require(ParseJobName(model.job(), "spec.model.job").ok(), "spec.model.job",
+                         Quoted(model.job()), "jobs/ID, the name of a job that SUCCEEDED");
+      return;
+    case v1::ModelSource::SOURCE_NOT_SET:
+      violations.Add("spec.model", "is missing; allowed: blob, builtin, job");
+      return;
+  }
+}
+
+void CheckDataOptions(const v1::DataOptions& data, Violations& violations) {
+  if (data.train_uri().empty()) {
+    violations.Add("spec.data.train_uri",
+                   "is missing; allowed: file:///path/to/folder, synthetic://glyphs?...");
+  } else {
+    CheckUri("spec.data.train_uri", data.train_uri(), violations);
+  }
+  if (data.has_eval_uri()) CheckUri("spec.data.eval_uri", data.eval_uri(), violations);
+  if (data.has_image_size()) {
+    violations.Require(data.image_size() >= 8 && data.image_size() <= 1024, "spec.data.image_size",
+                       data.image_size(), "8 to 1024");
+  }
+  CheckNormalisation("spec.data.mean", data.mean(), false, violations);
+  CheckNormalisation("spec.data.std", data.std(), true, violations);
+  if (data.has_max_train_examples()) {
+    violations.Require(data.max_train_examples() >= 1, "spec.data.max_train_examples",
+                       data.max_train_examples(), "1 or more");
+  }
+  if (data.has_max_eval_examples()) {
+    violations.Require(data.max_eval_examples() >= 1, "spec.data.max_eval_examples",
+                       data.max_eval_examples(), "1 or more");
+  }
+  if (data.has_decode_threads()) {
+    violations.Require(data.decode_threads() >= 1 && data.decode_threads() <= 64,
+                       "spec.data.decode_threads", data.decode_threads(), "1 to 64");
+  }
+}
+
+}  // namespace quantry::server
