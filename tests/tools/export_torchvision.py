@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Writes what the parity test compares with: torchvision's networks as ONNX files, in every form that
+torch's exporter has, and what torch itself computes with them.
+
+usage: export_torchvision.py FOLDER
+
+FOLDER/NETWORK/FORM_OPSET.onnx   FORM: eval (BatchNorm folded), preserve (inference, BatchNorm kept),
+                                 training (BatchNorm in training mode, Dropout)
+FOLDER/NETWORK/reference.pt      a dictionary of tensors, see reference()
+
+Existing output is kept if this script has not changed since.
+"""
+import pathlib
+import sys
+import warnings
+
+import torch
+import torchvision
+
+BATCH, SIZE, CLASSES = 4, 64, 10
+FORMS = {
+    "eval": torch.onnx.TrainingMode.EVAL,
+    "preserve": torch.onnx.TrainingMode.PRESERVE,
+    "training": torch.onnx.TrainingMode.TRAINING,
+}
+ALL = [(form, opset) for form in FORMS for opset in (13, 17)]
+NETWORKS = {
+    "mobilenet_v2": ALL,
+    "mobilenet_v3_large": ALL,
+    # Large files: each form once.
+    "resnet18": [("eval", 17), ("preserve", 13), ("training", 13)],
+    "resnet50": [("eval", 13), ("preserve", 17), ("training", 17)],
+}
+
+
+def batch_norms(model):
+    return [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+
+
+def make_network(name, images):
+    """A network whose statistics are those of `images`, and whose batch norms are not trivial.
+
+    With these statistics a forward pass in training mode on the same images, as the exporter makes
+    one, leaves them as they are.
+    """
+    model = torchvision.models.__dict__[name](num_classes=CLASSES)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    for norm in batch_norms(model):
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+        torch.nn.init.normal_(norm.bias, 0.0, 0.1)
+    momenta = [norm.momentum for norm in batch_norms(model)]
+    for norm in batch_norms(model):
+        norm.momentum = 1.0
+    model.train()
+    with torch.no_grad():
+        model(images)
+    for norm, momentum in zip(batch_norms(model), momenta):
+        norm.momentum = momentum
+    return model
+
+
+def export(model, images, form, opset, path):
+    model.train(form == "training")
+    torch.onnx.export(
+        model, images, str(path), training=FORMS[form], opset_version=opset,
+        do_constant_folding=form == "eval", input_names=["input"], output_names=["logits"],
+        dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}})
+
+
+def reference(model, images):
+    """eval.input, eval.logits; train.input, train.labels, train.loss; grad.NAME of each parameter;
+    buffer.NAME: running statistics after that one step."""
+    result = {"eval.input": images}
+    model.eval()
+    with torch.no_grad():
+        result["eval.logits"] = model(images)
+    train_images = torch.randn(BATCH, 3, SIZE, SIZE) * 0.7 + 0.3
+    labels = torch.randint(0, CLASSES, (BATCH,))
+    model.train()
+    model.zero_grad()
+    loss = torch.nn.functional.cross_entropy(model(train_images), labels)
+    loss.backward()
+    result.update({"train.input": train_images, "train.labels": labels,
+                   "train.loss": loss.detach()})
+    for name, parameter in model.named_parameters():
+        result["grad." + name] = parameter.grad.clone()
+    for name, buffer in model.named_buffers():
+        if buffer.is_floating_point():
+            result["buffer." + name] = buffer.clone()
+    return result
+
+
+def write_network(name, forms, folder):
+    torch.manual_seed(sum(map(ord, name)))
+    images = torch.randn(BATCH, 3, SIZE, SIZE)
+    model = make_network(name, images)
+    folder.mkdir(parents=True, exist_ok=True)
+    for form, opset in forms:
+        export(model, images, form, opset, folder / f"{form}_{opset}.onnx")
+    torch.save(reference(model, images), folder / "reference.pt")
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    stamp = folder / "stamp"
+    script = pathlib.Path(__file__).read_text()
+    if stamp.exists() and stamp.read_text() == script:
+        return
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(2)
+    for name, forms in NETWORKS.items():
+        write_network(name, forms, folder / name)
+    stamp.write_text(script)
+
+
+if __name__ == "__main__":
+    main()

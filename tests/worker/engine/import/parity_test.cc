@@ -1,0 +1,167 @@
+// The engine against torch: every form in which torch exports a network computes what torch
+// computes, in evaluation and in a training step. The files come from
+// tests/tools/export_torchvision.py.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "worker/engine/evaluate/executor.h"
+#include "worker/engine/import/import_onnx.h"
+#include "worker/engine/zoo/zoo.h"
+
+namespace quantry::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using Reference = std::map<std::string, at::Tensor>;
+
+Reference ReadReference(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  const std::vector<char> bytes((std::istreambuf_iterator<char>(stream)),
+                                std::istreambuf_iterator<char>());
+  Reference reference;
+  for (const auto& entry : torch::pickle_load(bytes).toGenericDict()) {
+    reference[entry.key().toStringRef()] = entry.value().toTensor();
+  }
+  return reference;
+}
+
+// |a - b| / |b|, in the Euclidean norm.
+double RelativeError(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
+}
+
+class Parity : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    at::set_num_threads(2);
+    folder_ = fs::path(QUANTRY_TORCHVISION_FOLDER) / GetParam();
+    reference_ = ReadReference(folder_ / "reference.pt");
+    ASSERT_GT(reference_.size(), 10u) << folder_;
+  }
+
+  std::vector<fs::path> Files(const std::string& form) const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      const bool right = entry.path().filename().string().rfind(form, 0) == 0;
+      if (right) files.push_back(entry.path());
+    }
+    EXPECT_FALSE(files.empty()) << form;
+    return files;
+  }
+
+  at::Tensor Input(const std::string& name) const {
+    return reference_.at(name).contiguous(at::MemoryFormat::ChannelsLast);
+  }
+
+  void ExpectSameTraining(const Graph& graph) const;
+
+  fs::path folder_;
+  Reference reference_;
+};
+
+Graph Read(const fs::path& path) {
+  auto graph = ImportOnnxFile(path);
+  EXPECT_TRUE(graph.ok()) << graph.status();
+  return graph.ok() ? *std::move(graph) : Graph();
+}
+
+at::Tensor RunOne(const Graph& graph, const at::Tensor& input, RunPhase phase) {
+  auto executor = Executor::Create(graph);
+  EXPECT_TRUE(executor.ok()) << executor.status();
+  auto outputs = (*executor)->Run({input}, EvaluateContext{.phase = phase});
+  EXPECT_TRUE(outputs.ok()) << outputs.status();
+  return outputs->at(0);
+}
+
+TEST_P(Parity, EvaluatesEveryForm) {
+  const torch::NoGradGuard no_grad;
+  for (const char* form : {"eval", "preserve", "training"}) {
+    for (const fs::path& file : Files(form)) {
+      SCOPED_TRACE(file);
+      const at::Tensor logits = RunOne(Read(file), Input("eval.input"), RunPhase::kEvaluate);
+      EXPECT_LE(RelativeError(logits, reference_.at("eval.logits")), 1e-4);
+    }
+  }
+}
+
+void Parity::ExpectSameTraining(const Graph& graph) const {
+  for (Value* parameter : graph.initializers(InitializerRole::kParameter)) {
+    at::Tensor(parameter->tensor()).requires_grad_(true);
+  }
+  const at::Tensor logits = RunOne(graph, Input("train.input"), RunPhase::kTrain);
+  const at::Tensor loss = torch::cross_entropy_loss(logits, reference_.at("train.labels"));
+  EXPECT_LE(RelativeError(loss.detach(), reference_.at("train.loss")), 1e-4);
+  loss.backward();
+  size_t compared = 0;
+  for (const auto& [name, expected] : reference_) {
+    const bool gradient = name.rfind("grad.", 0) == 0;
+    const bool buffer = name.rfind("buffer.", 0) == 0;
+    if (!gradient && !buffer) continue;
+    const Value* value = graph.FindValue(name.substr(name.find('.') + 1));
+    ASSERT_NE(value, nullptr) << name;
+    const at::Tensor actual = gradient ? value->tensor().grad() : value->tensor();
+    ASSERT_TRUE(actual.defined()) << name;
+    EXPECT_LE(RelativeError(actual, expected), 1e-3) << name;
+    ++compared;
+  }
+  EXPECT_EQ(compared, graph.initializers(InitializerRole::kParameter).size() +
+                          graph.initializers(InitializerRole::kBuffer).size());
+}
+
+TEST_P(Parity, TrainsAsTorchDoes) {
+  for (const char* form : {"preserve", "training"}) {
+    for (const fs::path& file : Files(form)) {
+      SCOPED_TRACE(file);
+      ExpectSameTraining(Read(file));
+    }
+  }
+}
+
+// The built-in network is the one that torchvision has, node by node.
+TEST_P(Parity, ZooBuildsTheSameGraph) {
+  auto zoo = BuildZooModel(GetParam(), {.num_classes = 10, .image_size = 64});
+  ASSERT_TRUE(zoo.ok()) << zoo.status();
+  for (const fs::path& file : Files("training")) {
+    SCOPED_TRACE(file);
+    const Graph imported = Read(file);
+    const auto expected = *imported.TopologicalOrder();
+    const auto actual = *zoo->TopologicalOrder();
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t i = 0; i < actual.size(); ++i) {
+      EXPECT_EQ(actual[i]->op(), expected[i]->op()) << actual[i]->name();
+      for (const char* ints : {"kernel_shape", "strides", "pads", "dilations"}) {
+        if (!actual[i]->HasAttribute(ints)) continue;
+        EXPECT_EQ(actual[i]->Ints(ints), expected[i]->Ints(ints)) << actual[i]->name();
+      }
+      EXPECT_EQ(actual[i]->Int("group", 1), expected[i]->Int("group", 1));
+      EXPECT_EQ(actual[i]->Float("epsilon", 1e-5f), expected[i]->Float("epsilon", 1e-5f));
+      EXPECT_EQ(actual[i]->Float("momentum", 0.9f), expected[i]->Float("momentum", 0.9f));
+    }
+    // With the file's weights it computes what torch computes.
+    for (const InitializerRole role : {InitializerRole::kParameter, InitializerRole::kBuffer}) {
+      ASSERT_EQ(zoo->initializers(role).size(), imported.initializers(role).size());
+      for (Value* value : zoo->initializers(role)) {
+        const Value* source = imported.FindValue(value->name());
+        ASSERT_NE(source, nullptr) << value->name();
+        ASSERT_EQ(value->tensor().sizes(), source->tensor().sizes()) << value->name();
+        zoo->SetTensor(value, source->tensor());
+      }
+    }
+    const torch::NoGradGuard no_grad;
+    const at::Tensor logits = RunOne(*zoo, Input("eval.input"), RunPhase::kEvaluate);
+    EXPECT_LE(RelativeError(logits, reference_.at("eval.logits")), 1e-4);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Torchvision, Parity,
+                         testing::Values("mobilenet_v2", "mobilenet_v3_large", "resnet18",
+                                         "resnet50"),
+                         [](const auto& network) { return network.param; });
+
+}  // namespace
+}  // namespace quantry::engine
