@@ -7,9 +7,9 @@
 namespace quantry::engine {
 
 // Random numbers as a pure function of a key: SplitMix64 (Steele, Lea, Flood, "Fast splittable
-// pseudorandom number generators", OOPSLA 2014), its state the hash of the key's parts. The same key
-// gives the same numbers on every machine; other keys give unrelated ones. Not for secrets.
-// Not thread-safe: one object per use is cheap.
+// pseudorandom number generators", OOPSLA 2014), its state the hash of the key's parts. The same
+// key gives the same numbers on every machine; other keys give unrelated ones. Not for secrets. Not
+// thread-safe: one object per use is cheap.
 class CounterRng {
  public:
   explicit CounterRng(std::initializer_list<uint64_t> key) {

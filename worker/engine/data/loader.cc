@@ -1,0 +1,244 @@
+#include "worker/engine/data/loader.h"
+
+#include <algorithm>
+#include <deque>
+#include <exception>
+#include <map>
+#include <opencv2/core/utility.hpp>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
+#include "common/status_macros.h"
+#include "worker/engine/data/epoch_order.h"
+#include "worker/engine/data/pending_batch.h"
+#include "worker/engine/data/transform.h"
+
+namespace quantry::engine {
+namespace {
+
+constexpr int64_t kMaxDatasetSize = (int64_t{1} << 31) - 1;  // of CounterRng::Below
+constexpr int64_t kNamedInError = 5;
+constexpr size_t kNamedInReport = 20;
+
+// Rows that a thread takes at a time: enough of them for every thread, few lock operations.
+int64_t RowsPerTurn(const LoaderOptions& options) {
+  return std::clamp<int64_t>(options.batch_size / (2 * options.decode_threads), 1, 16);
+}
+
+}  // namespace
+
+// The consumer (the Loader's caller) opens batches in order, at most `prefetch` at a time; the
+// threads take rows of the oldest batch that has any left. A batch dropped by StartEpoch lives
+// until the threads that write to it are done.
+class Loader::Impl {
+ public:
+  Impl(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
+      : dataset_(std::move(dataset)),
+        options_(options),
+        transform_(options),
+        examples_(ChooseExamples(dataset_->size(), options)) {}
+  ~Impl();
+
+  absl::Status StartThreads();
+  absl::Status StartEpoch(int64_t epoch, int64_t first_batch);
+  absl::StatusOr<std::optional<Batch>> Next();
+
+  int64_t num_examples() const { return static_cast<int64_t>(examples_.size()); }
+  int64_t num_batches() const {
+    const int64_t round_up = options_.drop_last ? 0 : options_.batch_size - 1;
+    return (num_examples() + round_up) / options_.batch_size;
+  }
+  const std::map<int64_t, std::string>& corrupt() const { return corrupt_; }
+
+ private:
+  using Queue = std::deque<std::shared_ptr<PendingBatch>>;
+
+  void Work();
+  Queue::iterator FirstWithRows() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status OpenBatches();
+  absl::Status CheckCorruption() const;
+
+  const std::shared_ptr<const Dataset> dataset_;
+  const LoaderOptions options_;
+  const Transform transform_;
+  const std::vector<int64_t> examples_;
+
+  // Of the consumer alone.
+  bool started_ = false;
+  absl::Status failure_;
+  int64_t epoch_ = 0;
+  int64_t next_batch_ = 0;  // to open
+  std::vector<int64_t> order_;
+  std::map<int64_t, std::string> corrupt_;  // example -> reason
+
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  Queue open_ ABSL_GUARDED_BY(mutex_);  // oldest first
+
+  std::vector<std::thread> threads_;
+};
+
+Loader::Impl::~Impl() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+absl::Status Loader::Impl::StartThreads() {
+  try {
+    for (int i = 0; i < options_.decode_threads; ++i) threads_.emplace_back([this] { Work(); });
+  } catch (const std::exception& e) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot start ", options_.decode_threads, " decoding threads: ", e.what()));
+  }
+  return absl::OkStatus();
+}
+
+Loader::Impl::Queue::iterator Loader::Impl::FirstWithRows() {
+  return std::find_if(open_.begin(), open_.end(), [](const std::shared_ptr<PendingBatch>& batch) {
+    return batch->next_row < batch->rows();
+  });
+}
+
+void Loader::Impl::Work() {
+  const auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || FirstWithRows() != open_.end();
+  };
+  const int64_t turn = RowsPerTurn(options_);
+  absl::MutexLock lock(&mutex_);
+  while (true) {
+    mutex_.Await(absl::Condition(&has_work));
+    if (stopping_) return;
+    const std::shared_ptr<PendingBatch> batch = *FirstWithRows();
+    const int64_t begin = batch->next_row;
+    const int64_t end = std::min(batch->rows(), begin + turn);
+    batch->next_row = end;
+    mutex_.Unlock();
+    for (int64_t row = begin; row < end; ++row) {
+      batch->DecodeRow(row, *dataset_, transform_, options_);
+    }
+    mutex_.Lock();
+    batch->rows_done += end - begin;
+  }
+}
+
+absl::Status Loader::Impl::OpenBatches() {
+  const auto is_full = [this] {
+    absl::MutexLock lock(&mutex_);
+    return open_.size() >= static_cast<size_t>(options_.prefetch);
+  };
+  while (next_batch_ < num_batches() && !is_full()) {
+    const int64_t begin = next_batch_ * options_.batch_size;
+    const int64_t end = std::min(num_examples(), begin + options_.batch_size);
+    QUANTRY_ASSIGN_OR_RETURN(
+        std::shared_ptr<PendingBatch> batch,
+        PendingBatch::Create(next_batch_, epoch_,
+                             std::vector<int64_t>(order_.begin() + begin, order_.begin() + end),
+                             options_));
+    ++next_batch_;
+    absl::MutexLock lock(&mutex_);
+    open_.push_back(std::move(batch));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Loader::Impl::StartEpoch(int64_t epoch, int64_t first_batch) {
+  if (epoch < 0 || first_batch < 0 || first_batch > num_batches()) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot start at batch ", first_batch,
+                                                   " of epoch ", epoch, "; an epoch has ",
+                                                   num_batches(), " batches"));
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    open_.clear();
+  }
+  started_ = true;
+  epoch_ = epoch;
+  next_batch_ = first_batch;
+  order_ = OrderOfEpoch(examples_, epoch, options_);
+  failure_ = OpenBatches();
+  return failure_;
+}
+
+absl::StatusOr<std::optional<Batch>> Loader::Impl::Next() {
+  if (!started_) return absl::FailedPreconditionError("Loader::StartEpoch comes before Next");
+  while (failure_.ok()) {
+    std::shared_ptr<PendingBatch> oldest;
+    const auto is_ready = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return open_.empty() || open_.front()->rows_done == open_.front()->rows();
+    };
+    {
+      absl::MutexLock lock(&mutex_, absl::Condition(&is_ready));
+      if (open_.empty()) return std::nullopt;
+      oldest = std::move(open_.front());
+      open_.pop_front();
+    }
+    failure_ = OpenBatches();
+    if (!failure_.ok()) break;
+    absl::StatusOr<Batch> batch = oldest->Finish(&corrupt_);
+    failure_ = batch.ok() ? CheckCorruption() : batch.status();
+    if (failure_.ok() && batch->images.size(0) > 0) return *std::move(batch);
+  }
+  return failure_;
+}
+
+absl::Status Loader::Impl::CheckCorruption() const {
+  const auto count = static_cast<int64_t>(corrupt_.size());
+  const double share = static_cast<double>(count) / static_cast<double>(num_examples());
+  if (share <= options_.max_corrupt_fraction && count < num_examples()) return absl::OkStatus();
+  std::vector<absl::string_view> first;
+  for (const auto& [example, reason] : corrupt_) {
+    if (static_cast<int64_t>(first.size()) < kNamedInError) first.push_back(reason);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "too many corrupt pictures: at least ", count, " of ", num_examples(), " can't be read, ",
+      options_.max_corrupt_fraction * 100, " % are allowed; repair or remove them: ",
+      absl::StrJoin(first, "; "), count > kNamedInError ? "; ..." : ""));
+}
+
+absl::StatusOr<std::unique_ptr<Loader>> Loader::Create(std::shared_ptr<const Dataset> dataset,
+                                                       const LoaderOptions& options) {
+  QUANTRY_RETURN_IF_ERROR(options.Validate());
+  if (dataset->size() > kMaxDatasetSize) {
+    return absl::InvalidArgumentError(absl::StrCat("the dataset has ", dataset->size(),
+                                                   " pictures; allowed: up to ", kMaxDatasetSize));
+  }
+  cv::setNumThreads(1);  // the loader's threads are the parallelism; OpenCV's own would add to them
+  auto impl = std::make_unique<Impl>(std::move(dataset), options);
+  if (impl->num_batches() == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "data option batch_size is ", options.batch_size, ", more than the ", impl->num_examples(),
+        " pictures used, and the last incomplete batch is left out; lower batch_size"));
+  }
+  QUANTRY_RETURN_IF_ERROR(impl->StartThreads());
+  return std::unique_ptr<Loader>(new Loader(std::move(impl)));
+}
+
+Loader::Loader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Loader::~Loader() = default;
+
+int64_t Loader::num_examples() const { return impl_->num_examples(); }
+int64_t Loader::num_batches() const { return impl_->num_batches(); }
+int64_t Loader::num_corrupt() const { return static_cast<int64_t>(impl_->corrupt().size()); }
+
+absl::Status Loader::StartEpoch(int64_t epoch, int64_t first_batch) {
+  return impl_->StartEpoch(epoch, first_batch);
+}
+
+absl::StatusOr<std::optional<Batch>> Loader::Next() { return impl_->Next(); }
+
+std::vector<std::string> Loader::CorruptPictures() const {
+  std::vector<std::string> pictures;
+  for (const auto& [example, reason] : impl_->corrupt()) {
+    if (pictures.size() < kNamedInReport) pictures.push_back(reason);
+  }
+  return pictures;
+}
+
+}  // namespace quantry::engine
