@@ -1,0 +1,117 @@
+#include "worker/engine/export/quantize_bias.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "worker/engine/quant/qparams.h"
+
+namespace quantry::engine {
+namespace {
+
+constexpr double kLargestInteger = 2147483392;  // the largest float below 2^31, less one step
+// Integer that the bias of a channel without weights gets: precise, and far from overflow.
+constexpr double kFreeInteger = 1 << 20;
+
+// A layer whose bias is to be quantized.
+struct Layer {
+  Node* node = nullptr;
+  Node* weight = nullptr;  // DequantizeLinear
+  float input_scale = 0;
+  int64_t weight_axis = 0;
+};
+
+Node* DequantizeOf(const Value* value) {
+  Node* node = value == nullptr ? nullptr : value->producer();
+  return node != nullptr && node->op() == "DequantizeLinear" ? node : nullptr;
+}
+
+bool IsInitializerOf(const Value* value, at::ScalarType type) {
+  return value != nullptr && value->is_initializer() && value->tensor().scalar_type() == type;
+}
+
+std::optional<Layer> AsLayer(Node* node) {
+  const bool gemm = node->op() == "Gemm";
+  if (!gemm && node->op() != "Conv") return std::nullopt;
+  if (gemm && (node->Float("alpha", 1) != 1 || node->Float("beta", 1) != 1)) return std::nullopt;
+  const Node* input = DequantizeOf(node->input(0));
+  Node* weight = DequantizeOf(node->input(1));
+  if (input == nullptr || weight == nullptr) return std::nullopt;
+  const Value* scale = input->input(1);
+  if (!IsInitializerOf(scale, at::kFloat) || scale->tensor().numel() != 1) return std::nullopt;
+  if (!IsInitializerOf(weight->input(0), at::kChar)) return std::nullopt;
+  if (!IsInitializerOf(weight->input(1), at::kFloat)) return std::nullopt;
+  const int64_t axis = gemm && node->Int("transB", 0) == 0 ? 1 : 0;
+  const int64_t channels = weight->input(0)->tensor().size(axis);
+  const Value* bias = node->input(2);
+  if (!IsInitializerOf(bias, at::kFloat) || bias->tensor().dim() != 1 ||
+      bias->tensor().numel() != channels) {
+    return std::nullopt;
+  }
+  const at::Tensor& weight_scale = weight->input(1)->tensor();
+  if (weight_scale.dim() > 0 && weight->Int("axis", 1) != axis) return std::nullopt;
+  return Layer{node, weight, scale->tensor().item<float>(), axis};
+}
+
+// The smallest weight scale of each channel with which its bias fits, as float64 [C].
+at::Tensor NeededScales(const Layer& layer, const at::Tensor& bias, const at::Tensor& integers) {
+  const at::Tensor rows = integers.transpose(0, layer.weight_axis).flatten(1);
+  const at::Tensor empty = (rows == 0).all(1);
+  const at::Tensor magnitude = bias.abs().to(at::kDouble) / layer.input_scale;
+  return at::where(empty, magnitude / kFreeInteger, magnitude / kLargestInteger);
+}
+
+// Raises the weight scales to `needed` where they are below. False if that can't be done.
+bool RaiseScales(Graph& graph, const Layer& layer, const at::Tensor& needed) {
+  Value* scale = layer.weight->input(1);
+  Value* stored = layer.weight->input(0);
+  const at::Tensor old = scale->tensor().to(at::kDouble).expand({needed.numel()});
+  const at::Tensor integers = stored->tensor();
+  const at::Tensor empty =
+      (integers.transpose(0, layer.weight_axis).flatten(1) == 0).all(1).logical_and(needed > 0);
+  const at::Tensor raised = at::where(empty, needed, at::maximum(old, needed));
+  if (at::equal(raised, old)) return true;
+  if (layer.weight->output()->uses().size() != 1 || stored->uses().size() != 1 ||
+      scale->uses().size() != 1) {
+    return false;
+  }
+  const at::Tensor ratio = AlongAxis(old / raised, integers, layer.weight_axis);
+  graph.SetTensor(stored, at::round(integers.to(at::kDouble) * ratio).to(at::kChar));
+  graph.SetTensor(scale, raised.to(at::kFloat));
+  layer.weight->attributes["axis"] = layer.weight_axis;
+  return true;
+}
+
+void QuantizeBias(Graph& graph, const Layer& layer) {
+  const Value* bias = layer.node->input(2);
+  const std::string name = bias->name();
+  const at::Tensor values = bias->tensor().detach();
+  const at::Tensor& integers = layer.weight->input(0)->tensor();
+  if (!RaiseScales(graph, layer, NeededScales(layer, values, integers))) return;
+  const at::Tensor step = layer.weight->input(1)->tensor() * layer.input_scale;
+  const at::Tensor stored = at::round(values.to(at::kDouble) / step.to(at::kDouble))
+                                .clamp(-kLargestInteger, kLargestInteger)
+                                .to(at::kInt);
+  Value* quantized =
+      graph.AddInitializer(absl::StrCat(name, ".quantized"), stored, InitializerRole::kConstant);
+  Value* scale =
+      graph.AddInitializer(absl::StrCat(name, ".step"), step, InitializerRole::kConstant);
+  const Node* dequantize = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dequantize"),
+                                         {quantized, scale}, {{"axis", int64_t{0}}});
+  graph.SetInput(layer.node, 2, dequantize->output());
+}
+
+}  // namespace
+
+void QuantizeBiases(Graph& graph) {
+  const at::NoGradGuard no_grad;
+  for (Node* node : graph.nodes()) {
+    if (const std::optional<Layer> layer = AsLayer(node)) QuantizeBias(graph, *layer);
+  }
+}
+
+}  // namespace quantry::engine

@@ -1,0 +1,130 @@
+#include "worker/engine/export/to_qdq.h"
+
+#include <torch/torch.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "worker/engine/export/quantize_bias.h"
+#include "worker/engine/graph/verify.h"
+#include "worker/engine/ops/fake_quantize.h"
+#include "worker/engine/passes/edit.h"
+#include "worker/engine/passes/fold_batch_norm.h"
+#include "worker/engine/quant/qparams.h"
+#include "worker/engine/quant/quantizer.h"
+
+namespace quantry::engine {
+namespace {
+
+constexpr int kStoredBits = 8;
+
+Value* Constant(Graph& graph, const std::string& name, const at::Tensor& tensor) {
+  return graph.AddInitializer(name, tensor, InitializerRole::kConstant);
+}
+
+std::vector<Node*> FakeQuantizeNodes(const Graph& graph, bool weights) {
+  std::vector<Node*> nodes;
+  for (Node* node : graph.nodes()) {
+    if (node->op() == kFakeQuantizeOp && SpecOf(*node).is_weight == weights) nodes.push_back(node);
+  }
+  return nodes;
+}
+
+// The threshold that the node evaluates with, checked.
+absl::StatusOr<at::Tensor> Threshold(const Node& node) {
+  const FakeQuantizeSpec spec = SpecOf(node);
+  const std::string& tensor = node.input(kFakeQuantizeX)->name();
+  const bool needs_state = !spec.is_weight || FindQuantizer(spec.quantizer)->averages;
+  const bool seen = node.input(kFakeQuantizeInitialized)->tensor().item<float>() != 0;
+  if (needs_state && !seen) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the quantizer of '", tensor, "' has not seen any data: calibrate first"));
+  }
+  at::Tensor threshold = EvaluationThreshold(node).cpu();
+  if (!threshold.isfinite().all().item<bool>()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the threshold of the quantizer of '", tensor, "' is not finite"));
+  }
+  return threshold;
+}
+
+absl::Status LowerWeight(Graph& graph, Node* node) {
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor threshold, Threshold(*node));
+  const FakeQuantizeSpec spec = SpecOf(*node);
+  const Value* weight = node->input(kFakeQuantizeX);
+  const std::string name = weight->name();
+  const at::Tensor integers =
+      QuantizeToInt8(weight->tensor().detach().cpu(), threshold, spec.bits, spec.axis);
+  Value* stored = Constant(graph, absl::StrCat(name, ".quantized"), integers.contiguous());
+  Value* scale = Constant(graph, absl::StrCat(name, ".step"), StepSizes(threshold, spec.bits));
+  AttributeMap attributes;
+  if (spec.axis >= 0) attributes["axis"] = spec.axis;
+  const Node* dequantize = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dequantize"),
+                                         {stored, scale}, attributes);
+  graph.ReplaceAllUses(node->output(), dequantize->output());
+  graph.RemoveNode(node);
+  return absl::OkStatus();
+}
+
+absl::Status LowerActivation(Graph& graph, Node* node) {
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor threshold, Threshold(*node));
+  const FakeQuantizeSpec spec = SpecOf(*node);
+  Value* x = node->input(kFakeQuantizeX);
+  const std::string name = x->name();
+  Value* scale = Constant(graph, absl::StrCat(name, ".step"), StepSizes(threshold, spec.bits));
+  Value* zero_point = Constant(graph, absl::StrCat(name, ".zero_point"), at::zeros({}, at::kChar));
+  if (spec.bits < kStoredBits) {
+    Value* low = Constant(graph, absl::StrCat(name, ".clip_min"), -threshold);
+    Value* high = Constant(graph, absl::StrCat(name, ".clip_max"), threshold);
+    x = graph.AddNode("Clip", absl::StrCat(name, ".clip"), {x, low, high})->output();
+  }
+  x = graph.AddNode("QuantizeLinear", absl::StrCat(name, ".quantize"), {x, scale, zero_point})
+          ->output();
+  x = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dequantize"), {x, scale, zero_point})
+          ->output();
+  graph.ReplaceAllUses(node->output(), x);
+  graph.RemoveNode(node);
+  return absl::OkStatus();
+}
+
+// Runtimes that read QDQ files look for the zero points, though 0 is the default.
+void AddZeroPoints(Graph& graph) {
+  for (Node* node : graph.nodes()) {
+    if (node->op() != "DequantizeLinear" || node->input(2) != nullptr) continue;
+    const Value* integers = node->input(0);
+    if (!integers->is_initializer() || integers->tensor().scalar_type() != at::kChar) continue;
+    const at::Tensor zeros = at::zeros_like(node->input(1)->tensor(), at::kChar);
+    graph.SetInput(node, 2, Constant(graph, absl::StrCat(integers->name(), ".zero_point"), zeros));
+  }
+}
+
+void RemoveDropout(Graph& graph) {
+  for (Node* node : graph.nodes()) {
+    if (node->op() == "Dropout") ReplaceNode(graph, node, node->input(0));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Graph> ToQdq(const Graph& trained) {
+  const at::NoGradGuard no_grad;
+  Graph graph = trained.Clone();
+  RemoveDropout(graph);
+  for (Node* node : FakeQuantizeNodes(graph, /*weights=*/true)) {
+    QUANTRY_RETURN_IF_ERROR(LowerWeight(graph, node));
+  }
+  graph.RemoveDead();
+  FoldBatchNorm(graph);
+  for (Node* node : FakeQuantizeNodes(graph, /*weights=*/false)) {
+    QUANTRY_RETURN_IF_ERROR(LowerActivation(graph, node));
+  }
+  QuantizeBiases(graph);
+  AddZeroPoints(graph);
+  graph.RemoveDead();
+  QUANTRY_RETURN_IF_ERROR(Verify(graph));
+  return graph;
+}
+
+}  // namespace quantry::engine

@@ -1,0 +1,45 @@
+#ifndef QUANTRY_WORKER_ENGINE_PASSES_ANNOTATE_H_
+#define QUANTRY_WORKER_ENGINE_PASSES_ANNOTATE_H_
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/quant_config.h"
+#include "worker/engine/graph/graph.h"
+#include "worker/engine/ops/fake_quantize.h"
+
+namespace quantry::engine {
+
+// Start of PACT's thresholds, where quant_config asks for PACT.
+struct PactStart {
+  std::optional<float> alpha;  // > 0; absent: the calibrated threshold
+};
+
+// One tensor that is to be quantized, once, for all the layers that read it.
+struct PlannedTensor {
+  Value* value = nullptr;
+  std::vector<Use> uses;  // the input slots that get the quantized tensor; never empty
+  FakeQuantizeSpec spec;
+  std::optional<float> alpha_start;  // PACT with a given start value
+};
+
+// What is to be quantized; points into the graph it was made for.
+struct QuantPlan {
+  std::vector<PlannedTensor> tensors;  // in topological order of the layers, input before weight
+};
+
+// Decides which tensors of `graph` are quantized and how; changes nothing. These are the input and
+// the weight of every layer whose type is in quantizable_layer_type, whose weight is an
+// initializer, and neither whose name nor whose weight's name contains a not_quant_pattern.
+// INVALID_ARGUMENT if that is no layer at all.
+absl::StatusOr<QuantPlan> Annotate(const Graph& graph, const QuantConfig& config,
+                                   const PactStart& pact);
+
+// Whether BatchNorm has to be folded into the convolutions before training: fuse_conv_bn asks for
+// it, or weights have one scale per tensor, which folding afterwards would not keep.
+bool FoldsBatchNormBeforeTraining(const QuantConfig& config);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_WORKER_ENGINE_PASSES_ANNOTATE_H_
