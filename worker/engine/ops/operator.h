@@ -30,24 +30,38 @@ struct EvaluateContext {
   c10::optional<at::Generator> generator;  // Dropout's source
 };
 
+// Type of an attribute: what its variant holds.
+enum class AttributeKind { kInt, kFloat, kString, kInts, kFloats, kTensor };
+
 // What an input of an operator is, when the operator is a layer with weights.
 enum class InputKind {
   kActivation = 1,
-  kWeight = 2,      // trained, quantized as a weight
-  kBias = 3,        // trained, int32 in the quantized model
-  kParameter = 4,   // trained, not quantized (BatchNorm gamma, beta)
-  kBuffer = 5,      // state (BatchNorm mean, variance; quantizer state)
-  kStatic = 6,      // shapes, bounds, axes: constant
+  kWeight = 2,     // trained, quantized as a weight
+  kBias = 3,       // trained, int32 in the quantized model
+  kParameter = 4,  // trained, not quantized (BatchNorm gamma, beta)
+  kBuffer = 5,     // state (BatchNorm mean, variance; quantizer state)
+  kStatic = 6,     // shapes, bounds, axes: constant
+};
+
+// One attribute that an operator knows.
+struct AttributeDef {
+  absl::string_view name;
+  AttributeKind kind;
+  bool required = false;
 };
 
 // All that is known of one ONNX operator. Instances are constants, listed in OperatorTable().
-// A new operator: one file ops/NAME.cc that defines one of these, one line in ops/table.cc.
+// A new operator: one file ops/NAME.cc that defines `extern const OperatorDef kNameOperator`, one
+// line in ops/table.cc.
 struct OperatorDef {
-  absl::string_view op;          // "Conv"; ours: "quantry.FakeQuantize"
+  absl::string_view op;  // "Conv"; ours: "quantry.FakeQuantize"
   int min_inputs = 1;
   int max_inputs = 1;
   int min_outputs = 1;
   int max_outputs = 1;
+
+  // All attributes of the newest form. Others are refused: none is ever ignored.
+  std::vector<AttributeDef> attributes;
 
   // Kind of input slot `index` (the last kind repeats). Empty: all activations.
   std::vector<InputKind> input_kinds;
@@ -59,8 +73,9 @@ struct OperatorDef {
   // MatMul 1; ConvTranspose 1). Set iff layer_type is set.
   int64_t (*weight_axis)(const Node&) = nullptr;
 
-  // Checks attributes and constant inputs: INVALID_ARGUMENT names attribute, value and what is
-  // allowed. The caller adds node name and op. Null: nothing to check.
+  // Checks the values of attributes and constant inputs, once arity and attribute types are right:
+  // INVALID_ARGUMENT names attribute, value and what is allowed. The caller adds node name and op.
+  // Null: nothing more to check.
   absl::Status (*validate)(const Node&) = nullptr;
 
   // Computes the outputs with ATen, differentiable where gradients are asked for. `inputs` has
@@ -69,8 +84,8 @@ struct OperatorDef {
   std::vector<at::Tensor> (*evaluate)(const Node&, absl::Span<const at::Tensor> inputs,
                                       const EvaluateContext&) = nullptr;
 
-  // Brings a node as it stood in a file of opset `opset` to the newest form (e.g. Clip's min and max
-  // attributes become inputs). Null: all supported opsets are the same.
+  // Brings a node as it stood in a file of opset `opset` to the newest form (e.g. Clip's min and
+  // max attributes become inputs). Null: all supported opsets are the same.
   absl::Status (*upgrade)(Graph&, Node&, int64_t opset) = nullptr;
 };
 
@@ -82,6 +97,9 @@ const OperatorDef* FindOperator(absl::string_view op);
 
 // The kind of input slot `index` of `node`.
 InputKind KindOfInput(const OperatorDef& def, size_t index);
+
+// Arity, attributes and constant inputs of one node. The error does not name the node.
+absl::Status VerifyOperator(const Node& node, const OperatorDef& def);
 
 // Every node's operator is known, its arity and attributes are right. The error names node and
 // operator, and for an unknown operator lists those that come near.

@@ -1,0 +1,16 @@
+#ifndef QUANTRY_WORKER_ENGINE_OPS_ALONG_AXIS_H_
+#define QUANTRY_WORKER_ENGINE_OPS_ALONG_AXIS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace quantry::engine {
+
+// `values` so that it broadcasts over x: a scalar, or one element stored as a list, as a scalar; a
+// list [x.size(axis)] along `axis` (negative: from the end). c10::Error if the length is another.
+at::Tensor AlongAxis(const at::Tensor& values, const at::Tensor& x, int64_t axis);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_WORKER_ENGINE_OPS_ALONG_AXIS_H_

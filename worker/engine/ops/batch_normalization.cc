@@ -1,0 +1,63 @@
+#include <ATen/ATen.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "worker/engine/ops/arguments.h"
+#include "worker/engine/ops/operator.h"
+#include "worker/engine/ops/upgrades.h"
+
+namespace quantry::engine {
+namespace {
+
+constexpr float kDefaultEpsilon = 1e-5f;
+constexpr float kDefaultMomentum = 0.9f;
+
+// Inputs: x, gamma, beta, running mean, running variance. ONNX's momentum is the share of the old
+// running value, torch's that of the new one. As in torch, the running variance is that of n - 1.
+std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
+                                 const EvaluateContext& context) {
+  const bool training = context.phase == RunPhase::kTrain && !context.statistics_frozen;
+  const double momentum = 1.0 - DecimalOf(node.Float("momentum", kDefaultMomentum));
+  const double epsilon = DecimalOf(node.Float("epsilon", kDefaultEpsilon));
+  return {at::batch_norm(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], training, momentum,
+                         epsilon, at::globalContext().userEnabledCuDNN())};
+}
+
+absl::Status Validate(const Node& node) {
+  const float momentum = node.Float("momentum", kDefaultMomentum);
+  if (!(momentum >= 0.0f && momentum <= 1.0f)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("attribute 'momentum' is ", momentum, "; allowed are 0 to 1"));
+  }
+  const float epsilon = node.Float("epsilon", kDefaultEpsilon);
+  if (!(epsilon >= 0.0f && epsilon < 1e6f)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("attribute 'epsilon' is ", epsilon, "; it must be at least 0"));
+  }
+  return absl::OkStatus();
+}
+
+// The phase of the run says whether the node trains. `spatial` existed up to opset 8.
+absl::Status Upgrade(Graph&, Node& node, int64_t opset) {
+  node.attributes.erase("training_mode");
+  if (opset >= 9) return absl::OkStatus();
+  QUANTRY_ASSIGN_OR_RETURN(const std::optional<int64_t> spatial,
+                           TakeAttribute<int64_t>(node, "spatial"));
+  if (spatial.value_or(1) == 1) return absl::OkStatus();
+  return absl::InvalidArgumentError("attribute 'spatial' is 0; only 1 is supported");
+}
+
+}  // namespace
+
+extern const OperatorDef kBatchNormalizationOperator = {
+    .op = "BatchNormalization",
+    .min_inputs = 5,
+    .max_inputs = 5,
+    .attributes = {{"epsilon", AttributeKind::kFloat}, {"momentum", AttributeKind::kFloat}},
+    .input_kinds = {InputKind::kActivation, InputKind::kParameter, InputKind::kParameter,
+                    InputKind::kBuffer, InputKind::kBuffer},
+    .validate = Validate,
+    .evaluate = Evaluate,
+    .upgrade = Upgrade};
+
+}  // namespace quantry::engine

@@ -1,0 +1,73 @@
+#include <ATen/ATen.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "worker/engine/ops/arguments.h"
+#include "worker/engine/ops/checks.h"
+#include "worker/engine/ops/operator.h"
+#include "worker/engine/ops/window.h"
+
+namespace quantry::engine {
+namespace {
+
+std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
+                                 const EvaluateContext&) {
+  const at::Tensor& weight = inputs[1];
+  TORCH_CHECK(weight.dim() >= 3 && inputs[0].dim() == weight.dim(),
+              "input and weight must have the same rank of at least 3");
+  const Window window = WindowOf(node, weight.sizes().slice(2), inputs[0].sizes().slice(2));
+  const std::vector<int64_t> none(window.kernel.size(), 0);
+  std::vector<int64_t> added = node.Ints("output_padding", none);
+  TORCH_CHECK(added.size() == none.size(), "output_padding must have ", none.size(), " elements");
+  at::Tensor y = at::convolution(inputs[0], weight, inputs.size() > 2 ? inputs[2] : at::Tensor(),
+                                 window.strides, none, window.dilations, /*transposed=*/true, added,
+                                 node.Int("group", 1));
+  for (size_t i = 0; i < none.size(); ++i) {
+    const int64_t axis = static_cast<int64_t>(i) + 2;
+    const int64_t length = y.size(axis) - window.begin[i] - window.end[i];
+    TORCH_CHECK(length > 0, "the padding leaves nothing of axis ", axis);
+    y = y.narrow(axis, window.begin[i], length);
+  }
+  return {y};
+}
+
+absl::Status Validate(const Node& node) {
+  const Value* weight = InitializerBehind(node, 1);
+  const int64_t rank = weight == nullptr ? 0 : weight->tensor().dim() - 2;
+  if (weight != nullptr && (rank < 1 || rank > 3)) {
+    return absl::InvalidArgumentError(absl::StrCat("weight '", weight->name(), "' is ",
+                                                   ToString(weight->type),
+                                                   "; it must have 3 to 5 dimensions"));
+  }
+  QUANTRY_RETURN_IF_ERROR(ValidateWindow(node, rank));
+  QUANTRY_RETURN_IF_ERROR(CheckOneOf(node, "auto_pad", {"NOTSET", "VALID"}));
+  return CheckInt(node, "group", 1, 1 << 20);
+}
+
+std::string LayerType(const Node& node) {
+  const Value* weight = InitializerBehind(node, 1);
+  return weight != nullptr && weight->tensor().dim() == 4 ? "Conv2DTranspose" : "";
+}
+
+int64_t WeightAxis(const Node&) { return 1; }
+
+}  // namespace
+
+extern const OperatorDef kConvTransposeOperator = {
+    .op = "ConvTranspose",
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .attributes = {{"auto_pad", AttributeKind::kString},
+                   {"dilations", AttributeKind::kInts},
+                   {"group", AttributeKind::kInt},
+                   {"kernel_shape", AttributeKind::kInts},
+                   {"output_padding", AttributeKind::kInts},
+                   {"pads", AttributeKind::kInts},
+                   {"strides", AttributeKind::kInts}},
+    .input_kinds = {InputKind::kActivation, InputKind::kWeight, InputKind::kBias},
+    .layer_type = LayerType,
+    .weight_axis = WeightAxis,
+    .validate = Validate,
+    .evaluate = Evaluate};
+
+}  // namespace quantry::engine

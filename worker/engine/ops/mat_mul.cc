@@ -1,0 +1,33 @@
+#include <ATen/ATen.h>
+
+#include "worker/engine/ops/arguments.h"
+#include "worker/engine/ops/operator.h"
+
+namespace quantry::engine {
+namespace {
+
+std::vector<at::Tensor> Evaluate(const Node&, absl::Span<const at::Tensor> inputs,
+                                 const EvaluateContext&) {
+  return {at::matmul(inputs[0], inputs[1])};
+}
+
+// A linear layer only if the right operand is a matrix of weights [in, out].
+std::string LayerType(const Node& node) {
+  const Value* weight = InitializerBehind(node, 1);
+  return weight != nullptr && weight->tensor().dim() == 2 ? "Linear" : "";
+}
+
+int64_t WeightAxis(const Node&) { return 1; }
+
+}  // namespace
+
+extern const OperatorDef kMatMulOperator = {
+    .op = "MatMul",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .input_kinds = {InputKind::kActivation, InputKind::kWeight},
+    .layer_type = LayerType,
+    .weight_axis = WeightAxis,
+    .evaluate = Evaluate};
+
+}  // namespace quantry::engine

@@ -1,0 +1,17 @@
+#include <ATen/ATen.h>
+
+#include "worker/engine/ops/operator.h"
+
+namespace quantry::engine {
+namespace {
+
+std::vector<at::Tensor> Evaluate(const Node&, absl::Span<const at::Tensor> inputs,
+                                 const EvaluateContext&) {
+  return {at::sigmoid(inputs[0])};
+}
+
+}  // namespace
+
+extern const OperatorDef kSigmoidOperator = {.op = "Sigmoid", .evaluate = Evaluate};
+
+}  // namespace quantry::engine
