@@ -1,0 +1,30 @@
+#include "client/cli/cli_context.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "client/cli/error_report.h"
+#include "client/cli/format.h"
+#include "client/transfer/channel.h"
+
+namespace quantry::client {
+
+RetryOptions CliContext::Retry() const {
+  RetryOptions retry;
+  retry.give_up_after = std::max(absl::Seconds(retry_seconds), absl::Milliseconds(1));
+  return retry;
+}
+
+JobClient CliContext::Connect() const { return JobClient(MakeChannel(server), {.retry = Retry()}); }
+
+ExitCode CliContext::Fail(const absl::Status& status) const {
+  std::cerr << DescribeError(status, server);
+  return ExitCodeOf(status);
+}
+
+ExitCode CliContext::FailUsage(const absl::Status& status) const {
+  std::cerr << "error: " << SanitizeLine(status.message()) << '\n';
+  return kExitUsage;
+}
+
+}  // namespace quantry::client

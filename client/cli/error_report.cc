@@ -1,0 +1,75 @@
+#include "client/cli/error_report.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/cli/format.h"
+#include "client/transfer/grpc_status.h"
+
+namespace quantry::client {
+namespace {
+
+std::string DescribeViolations(const absl::Status& status) {
+  std::string text;
+  const auto add = [&text](absl::string_view subject, absl::string_view description) {
+    absl::StrAppend(&text, "  ", SanitizeLine(subject), ": ", SanitizeLine(description), "\n");
+  };
+  if (const auto detail = DetailOf<google::rpc::BadRequest>(status)) {
+    for (const auto& violation : detail->field_violations()) {
+      add(violation.field(), violation.description());
+    }
+  }
+  if (const auto detail = DetailOf<google::rpc::PreconditionFailure>(status)) {
+    for (const auto& violation : detail->violations()) {
+      add(violation.subject(), violation.description());
+    }
+  }
+  if (const auto detail = DetailOf<google::rpc::QuotaFailure>(status)) {
+    for (const auto& violation : detail->violations()) {
+      add(violation.subject(), violation.description());
+    }
+  }
+  return text;
+}
+
+// What to do next; empty where the message says all.
+std::string NextStep(const absl::Status& status, absl::string_view server) {
+  if (const auto retry = DetailOf<google::rpc::RetryInfo>(status)) {
+    const absl::Duration delay = absl::Seconds(retry->retry_delay().seconds()) +
+                                 absl::Nanoseconds(retry->retry_delay().nanos());
+    if (delay > absl::ZeroDuration()) {
+      return absl::StrCat("Try again in ", FormatElapsed(delay), ".\n");
+    }
+  }
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return absl::StrCat("Is the server at ", server,
+                          " running? Start one with\n"
+                          "  quantry-server --listen 0.0.0.0:7070 --data-dir DIR\n"
+                          "or name another with --server HOST:PORT or QUANTRY_SERVER.\n");
+    case absl::StatusCode::kDeadlineExceeded:
+      return absl::StrCat("The server at ", server, " did not answer in time; try again.\n");
+    case absl::StatusCode::kUnimplemented:
+      return absl::StrCat("'quantry --server ", server,
+                          " capabilities' shows what this server can do.\n");
+    case absl::StatusCode::kDataLoss:
+      return "The stored bytes are damaged. Ask who runs the server to look at its data folder.\n";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+std::string DescribeError(const absl::Status& status, absl::string_view server) {
+  const std::string reason = ReasonOf(status);
+  return absl::StrCat("error: ", SanitizeLine(status.message()), " (",
+                      absl::StatusCodeToString(status.code()), reason.empty() ? "" : ", ",
+                      SanitizeLine(reason), ")\n", DescribeViolations(status),
+                      NextStep(status, server));
+}
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  return absl::IsUnavailable(status) ? kExitUnreachable : kExitFailed;
+}
+
+}  // namespace quantry::client
