@@ -1,0 +1,51 @@
+#include "worker/agent/worker_options.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace quantry::agent {
+namespace {
+
+bool IsDeviceName(absl::string_view device) {
+  if (device == "auto" || device == "cpu") return true;
+  constexpr absl::string_view kPrefix = "cuda:";
+  if (!absl::StartsWith(device, kPrefix)) return false;
+  const absl::string_view number = device.substr(kPrefix.size());
+  return !number.empty() && number.size() <= 3 &&
+         std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+absl::Status WorkerOptions::Validate() const {
+  if (server.empty()) return absl::InvalidArgumentError("server is empty; give host:port");
+  if (data_dir.empty()) return absl::InvalidArgumentError("data-dir is empty; give a folder");
+  if (!IsDeviceName(device)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("device is '", device, "'; allowed: auto, cpu, cuda:N"));
+  }
+  if (trainer.empty()) return absl::InvalidArgumentError("trainer is empty; give a program");
+  for (const std::string& root : dataset_roots) {
+    if (!std::filesystem::path(root).is_absolute()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("dataset-root is '", root, "'; it must be an absolute path"));
+    }
+  }
+  if (cache_bytes < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cache-bytes is ", cache_bytes, "; it must be at least 0"));
+  }
+  if (stop_grace <= absl::ZeroDuration() || shutdown_upload < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("stop-grace must be above 0 and shutdown-upload at least 0");
+  }
+  if (acquire_wait <= absl::ZeroDuration() || acquire_wait > absl::Seconds(60)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "acquire wait is ", absl::FormatDuration(acquire_wait), "; allowed: above 0, at most 60s"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace quantry::agent
