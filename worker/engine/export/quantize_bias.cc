@@ -79,7 +79,7 @@ bool RaiseScales(Graph& graph, const Layer& layer, const at::Tensor& needed) {
       scale->uses().size() != 1) {
     return false;
   }
-  const at::Tensor ratio = AlongAxis(old / raised, integers, layer.weight_axis);
+  const at::Tensor ratio = BroadcastAlong(old / raised, integers, layer.weight_axis);
   graph.SetTensor(stored, at::round(integers.to(at::kDouble) * ratio).to(at::kChar));
   graph.SetTensor(scale, raised.to(at::kFloat));
   layer.weight->attributes["axis"] = layer.weight_axis;

@@ -17,8 +17,8 @@ using torch::autograd::variable_list;
 
 at::Tensor Forward(const at::Tensor& x, const at::Tensor& s, const FakeQuantizeOptions& options) {
   if (!IsDenseCpuFloat(x)) {
-    const at::Tensor steps = AlongAxis(StepSizes(s, options.bits), x, options.axis);
-    const at::Tensor bound = AlongAxis(s, x, options.axis);
+    const at::Tensor steps = BroadcastAlong(StepSizes(s, options.bits), x, options.axis);
+    const at::Tensor bound = BroadcastAlong(s, x, options.axis);
     return at::round(at::minimum(at::maximum(x, -bound), bound) / steps) * steps;
   }
   at::Tensor y = at::empty_like(x);
@@ -36,7 +36,8 @@ at::Tensor Forward(const at::Tensor& x, const at::Tensor& s, const FakeQuantizeO
 at::Tensor Backward(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& s,
                     const FakeQuantizeOptions& options) {
   if (!IsDenseCpuFloat(x)) {
-    return at::where(x.abs() <= AlongAxis(s, x, options.axis), dy, at::zeros({}, dy.options()));
+    return at::where(x.abs() <= BroadcastAlong(s, x, options.axis), dy,
+                     at::zeros({}, dy.options()));
   }
   at::Tensor dx = at::empty_like(x);
   const at::Tensor thresholds = s.contiguous();
@@ -52,7 +53,7 @@ at::Tensor Backward(const at::Tensor& x, const at::Tensor& dy, const at::Tensor&
 
 at::Tensor GenericAlphaGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& alpha,
                                 int64_t axis) {
-  const at::Tensor bound = AlongAxis(alpha, x, axis);
+  const at::Tensor bound = BroadcastAlong(alpha, x, axis);
   const at::Tensor share = dy * ((x > bound).to(dy.dtype()) - (x < -bound).to(dy.dtype()));
   if (axis < 0) return share.sum();
   std::vector<int64_t> others(static_cast<size_t>(x.dim()));

@@ -25,12 +25,12 @@ at::Tensor StepSizes(const at::Tensor& thresholds, int bits) {
 
 at::Tensor QuantizeToInt8(const at::Tensor& x, const at::Tensor& thresholds, int bits,
                           int64_t axis) {
-  const at::Tensor s = AlongAxis(thresholds, x, axis);
-  const at::Tensor steps = AlongAxis(StepSizes(thresholds, bits), x, axis);
+  const at::Tensor s = BroadcastAlong(thresholds, x, axis);
+  const at::Tensor steps = BroadcastAlong(StepSizes(thresholds, bits), x, axis);
   return at::round(at::minimum(at::maximum(x, -s), s) / steps).to(at::kChar);
 }
 
-at::Tensor AlongAxis(const at::Tensor& values, const at::Tensor& x, int64_t axis) {
+at::Tensor BroadcastAlong(const at::Tensor& values, const at::Tensor& x, int64_t axis) {
   if (axis < 0) return values;
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape.at(static_cast<size_t>(axis)) = x.size(axis);

@@ -24,7 +24,7 @@ at::Tensor QuantizeToInt8(const at::Tensor& x, const at::Tensor& thresholds, int
 
 // A 1-d tensor of x.size(axis) elements, viewed so that it broadcasts along `axis` of x; a scalar
 // (axis -1) is returned as it is.
-at::Tensor AlongAxis(const at::Tensor& values, const at::Tensor& x, int64_t axis);
+at::Tensor BroadcastAlong(const at::Tensor& values, const at::Tensor& x, int64_t axis);
 
 }  // namespace quantry::engine
 

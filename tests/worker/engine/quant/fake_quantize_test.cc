@@ -203,7 +203,7 @@ TEST(QparamsTest, IntegersAreWhatFakeQuantizeRoundsTo) {
   const at::Tensor s = AbsMaxOf(x, 0) * 0.8;
   for (int bits = 2; bits <= 8; ++bits) {
     const at::Tensor integers = QuantizeToInt8(x, s, bits, 0);
-    const at::Tensor steps = AlongAxis(StepSizes(s, bits), x, 0);
+    const at::Tensor steps = BroadcastAlong(StepSizes(s, bits), x, 0);
     EXPECT_TRUE(at::equal(integers.to(at::kFloat) * steps,
                           FakeQuantize(x, s, {}, {.bits = bits, .axis = 0})));
     EXPECT_LE(integers.to(at::kInt).abs().max().item<int>(), QuantMax(bits));
