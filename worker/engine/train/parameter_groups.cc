@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "worker/engine/passes/insert_fake_quant.h"
+
 namespace quantry::engine {
 namespace {
 
-constexpr size_t kAlphaInput = 4;  // slot of PACT's alpha in quantry.FakeQuantize
-
-bool IsPactAlpha(const Value& value) {
-  return std::any_of(value.uses().begin(), value.uses().end(), [](const Use& use) {
-    return use.node->op() == "quantry.FakeQuantize" && use.index == kAlphaInput;
-  });
+bool IsPactAlpha(const std::vector<Value*>& alphas, const Value* value) {
+  return std::find(alphas.begin(), alphas.end(), value) != alphas.end();
 }
 
 }  // namespace
@@ -27,12 +25,19 @@ void PrepareParameters(Graph& graph) {
   }
 }
 
+void ReleaseParameters(Graph& graph) {
+  for (Value* value : graph.initializers(InitializerRole::kParameter)) {
+    graph.SetTensor(value, value->tensor().detach());
+  }
+}
+
 std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainOptions& options) {
   ParameterGroup plain{.weight_decay = options.weight_decay};
   ParameterGroup alphas{.weight_decay = options.pact_weight_decay,
                         .learning_rate_factor = options.pact_learning_rate_factor};
+  const std::vector<Value*> pact = PactAlphas(graph);
   for (const Value* value : graph.initializers(InitializerRole::kParameter)) {
-    ParameterGroup& group = IsPactAlpha(*value) ? alphas : plain;
+    ParameterGroup& group = IsPactAlpha(pact, value) ? alphas : plain;
     group.parameters.push_back({value->name(), value->tensor()});
   }
   std::vector<ParameterGroup> groups;

@@ -12,6 +12,10 @@ namespace quantry::engine {
 // Makes every parameter of `graph` a leaf that asks for gradients, and 4-d weights channels_last.
 void PrepareParameters(Graph& graph);
 
+// Undoes that: parameters ask for no gradients and hold none. No TrainingLoop of `graph` may be
+// used afterwards.
+void ReleaseParameters(Graph& graph);
+
 // The parameters of `graph` in two groups: PACT's alphas with a rate and decay of their own, and
 // all others with options.weight_decay.
 std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainOptions& options);

@@ -1,0 +1,113 @@
+#include "worker/trainer/inspect_command.h"
+
+#include <iostream>
+
+#include "absl/strings/str_format.h"
+#include "common/quant_config.h"
+#include "nlohmann/json.hpp"
+#include "worker/engine/import/import_onnx.h"
+#include "worker/engine/import/inspect.h"
+#include "worker/engine/passes/annotate.h"
+#include "worker/trainer/run_command.h"
+
+namespace quantry::trainer {
+namespace {
+
+using Json = nlohmann::json;
+
+Json PortsToJson(const std::vector<engine::OnnxSummary::Port>& ports) {
+  Json list = Json::array();
+  for (const auto& port : ports) list.push_back({{"name", port.name}, {"type", port.type}});
+  return list;
+}
+
+Json ToJson(const engine::OnnxSummary& summary) {
+  Json operators = Json::array();
+  Json unsupported = Json::array();
+  for (const auto& entry : summary.operators) {
+    operators.push_back({{"op", entry.op}, {"count", entry.count}, {"supported", entry.supported}});
+    if (!entry.supported) unsupported.push_back(entry.op);
+  }
+  return {{"name", summary.name},
+          {"producer", summary.producer},
+          {"ir_version", summary.ir_version},
+          {"opset", summary.opset},
+          {"inputs", PortsToJson(summary.inputs)},
+          {"outputs", PortsToJson(summary.outputs)},
+          {"nodes", summary.node_count},
+          {"parameters", summary.parameter_count},
+          {"operators", operators},
+          {"unsupported", unsupported}};
+}
+
+// The tensors that the default quant_config quantizes, or why there are none.
+void AddQuantized(const std::filesystem::path& model, Json& json) {
+  json["quantized"] = Json::array();
+  const auto graph = engine::ImportOnnxFile(model);
+  if (!graph.ok()) {
+    json["error"] = std::string(graph.status().message());
+    return;
+  }
+  const auto plan = engine::Annotate(*graph, QuantConfig(), {});
+  if (!plan.ok()) {
+    json["error"] = std::string(plan.status().message());
+    return;
+  }
+  for (const engine::PlannedTensor& tensor : plan->tensors) {
+    Json layers = Json::array();
+    for (const engine::Use& use : tensor.uses) layers.push_back(use.node->name());
+    json["quantized"].push_back({{"tensor", tensor.value->name()},
+                                 {"kind", tensor.spec.is_weight ? "weight" : "activation"},
+                                 {"quantizer", tensor.spec.quantizer},
+                                 {"layers", layers}});
+  }
+}
+
+void PrintPorts(const char* title, const Json& ports) {
+  for (const Json& port : ports) {
+    std::cout << absl::StrFormat("%-12s%s: %s\n", title, port["name"].get<std::string>(),
+                                 port["type"].get<std::string>());
+  }
+}
+
+void PrintText(const Json& json) {
+  std::cout << absl::StrFormat("%-12s%s\n", "model", json["name"].get<std::string>())
+            << absl::StrFormat("%-12s%s, opset %d\n", "producer",
+                               json["producer"].get<std::string>(), json["opset"].get<int64_t>());
+  PrintPorts("input", json["inputs"]);
+  PrintPorts("output", json["outputs"]);
+  std::cout << absl::StrFormat("%-12s%d\n", "parameters", json["parameters"].get<int64_t>())
+            << absl::StrFormat("%-12s%d\n", "nodes", json["nodes"].get<int64_t>());
+  for (const Json& entry : json["operators"]) {
+    std::cout << absl::StrFormat("  %-28s%6d%s\n", entry["op"].get<std::string>(),
+                                 entry["count"].get<int64_t>(),
+                                 entry["supported"].get<bool>() ? "" : "  UNSUPPORTED");
+  }
+  int64_t weights = 0;
+  for (const Json& entry : json["quantized"]) weights += entry["kind"] == "weight" ? 1 : 0;
+  std::cout << absl::StrFormat("%-12s%d weights and %d activations\n", "quantized", weights,
+                               static_cast<int64_t>(json["quantized"].size()) - weights);
+  if (json.contains("error")) {
+    std::cout << absl::StrFormat("%-12s%s\n", "error", json["error"].get<std::string>());
+  }
+}
+
+}  // namespace
+
+int InspectModel(const InspectCommand& command) {
+  const auto summary = engine::DescribeOnnxFile(command.model);
+  if (!summary.ok()) {
+    std::cerr << "quantry-trainer inspect: " << summary.status().message() << std::endl;
+    return kExitFailed;
+  }
+  Json json = ToJson(*summary);
+  AddQuantized(command.model, json);
+  if (command.json) {
+    std::cout << json.dump(2) << std::endl;
+  } else {
+    PrintText(json);
+  }
+  return json.contains("error") ? kExitFailed : kExitOk;
+}
+
+}  // namespace quantry::trainer

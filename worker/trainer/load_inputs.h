@@ -1,0 +1,31 @@
+#ifndef QUANTRY_WORKER_TRAINER_LOAD_INPUTS_H_
+#define QUANTRY_WORKER_TRAINER_LOAD_INPUTS_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "worker/engine/data/loader.h"
+#include "worker/engine/graph/graph.h"
+#include "worker/trainer/run_options.h"
+
+namespace quantry::trainer {
+
+// What a run works on.
+struct RunInputs {
+  engine::Graph model;         // float, as it starts
+  std::string model_identity;  // "sha256:..." of the ONNX file, or the builtin's name and options
+  std::vector<std::string> class_names;
+  std::unique_ptr<engine::Loader> train;  // shuffled and augmented
+  std::unique_ptr<engine::Loader> eval;   // in order, as it is
+};
+
+// Opens the datasets, builds or reads the model, checks that they fit, and fills in the fields of
+// `options` that depend on them: data.image_size, data.random_flip, builtin.num_classes. Errors
+// carry reason DATASET_INVALID or MODEL_INVALID.
+absl::StatusOr<RunInputs> LoadInputs(RunOptions& options);
+
+}  // namespace quantry::trainer
+
+#endif  // QUANTRY_WORKER_TRAINER_LOAD_INPUTS_H_

@@ -1,0 +1,34 @@
+#ifndef QUANTRY_WORKER_TRAINER_REPORT_H_
+#define QUANTRY_WORKER_TRAINER_REPORT_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nlohmann/json.hpp"
+#include "quantry/v1/event.pb.h"
+
+namespace quantry::trainer {
+
+// What is known of a run at its end.
+struct RunRecord {
+  nlohmann::json settings;
+  std::vector<std::string> class_names;
+  std::vector<v1::Metrics> metrics;       // of each epoch and evaluation, in order
+  std::map<std::string, double> seconds;  // by phase
+  std::map<std::string, int64_t> bytes;   // by artifact
+  int64_t parameters = 0;                 // of the float model
+  int64_t corrupt_pictures = 0;
+  std::vector<std::string> corrupt_names;  // the first few
+  v1::Result result;
+};
+
+// The content of report.json.
+std::string MakeReport(const RunRecord& record);
+
+// Versions of this program and of the libraries it runs with.
+nlohmann::json LibraryVersions();
+
+}  // namespace quantry::trainer
+
+#endif  // QUANTRY_WORKER_TRAINER_REPORT_H_

@@ -1,0 +1,57 @@
+#ifndef QUANTRY_WORKER_TRAINER_RUN_OPTIONS_H_
+#define QUANTRY_WORKER_TRAINER_RUN_OPTIONS_H_
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/quant_config.h"
+#include "worker/engine/train/train_options.h"
+
+namespace quantry::trainer {
+
+enum class RunMode { kFloat = 1, kPtq = 2, kQat = 3 };
+
+// A network of the zoo. Absent: as engine::ZooOptions, with the dataset's number of classes.
+struct BuiltinOptions {
+  std::string name;
+  std::optional<int64_t> num_classes;
+  double width = 1.0;
+};
+
+// Pictures. Absent fields depend on the dataset or the model; see ResolveDataOptions.
+struct DataOptions {
+  std::string train_uri;
+  std::string eval_uri;                    // empty: the "val" split of train_uri
+  std::vector<std::string> allowed_roots;  // for file://; empty: anywhere
+  std::optional<int64_t> image_size;       // pixels, [8, 1024]
+  std::array<double, 3> mean = {0.485, 0.456, 0.406};
+  std::array<double, 3> std = {0.229, 0.224, 0.225};
+  bool random_crop = true;
+  std::optional<bool> random_flip;  // absent: whether the dataset mirrors well
+  std::optional<int64_t> max_train_examples;
+  std::optional<int64_t> max_eval_examples;
+  int decode_threads = 1;  // [1, 64]
+};
+
+// Everything that defines one training run: the engine's view of a TrainerSpec.
+struct RunOptions {
+  RunMode mode = RunMode::kFloat;
+  std::optional<BuiltinOptions> builtin;  // absent: the ONNX file model_path
+  std::filesystem::path model_path;
+  DataOptions data;
+  QuantConfig quant;                 // kPtq and kQat
+  std::optional<double> pact_alpha;  // start value; absent: from calibration
+  engine::TrainOptions train;
+  int64_t batch_size = 64;                // [1, 65536]
+  int64_t calibration_batches = 16;       // >= 1
+  int threads = 1;                        // of LibTorch, >= 1
+  std::filesystem::path checkpoint_path;  // empty: the one in the output folder, if there is one
+};
+
+}  // namespace quantry::trainer
+
+#endif  // QUANTRY_WORKER_TRAINER_RUN_OPTIONS_H_

@@ -1,0 +1,80 @@
+#include "worker/trainer/settings.h"
+
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+
+namespace quantry::trainer {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr absl::string_view kModeNames[] = {"", "float", "ptq", "qat"};
+constexpr absl::string_view kScheduleNames[] = {"", "constant", "cosine", "step"};
+
+template <typename T>
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json DataToJson(const DataOptions& data) {
+  return {{"train_uri", data.train_uri},
+          {"eval_uri", data.eval_uri},
+          {"image_size", OrNull(data.image_size)},
+          {"mean", data.mean},
+          {"std", data.std},
+          {"random_crop", data.random_crop},
+          {"random_flip", OrNull(data.random_flip)},
+          {"max_train_examples", OrNull(data.max_train_examples)},
+          {"max_eval_examples", OrNull(data.max_eval_examples)},
+          {"decode_threads", data.decode_threads}};
+}
+
+Json TrainingToJson(const RunOptions& options) {
+  const engine::TrainOptions& train = options.train;
+  return {{"epochs", train.epochs},
+          {"batch_size", options.batch_size},
+          {"learning_rate", train.schedule.learning_rate},
+          {"momentum", train.momentum},
+          {"weight_decay", train.weight_decay},
+          {"schedule", std::string(kScheduleNames[static_cast<int>(train.schedule.kind)])},
+          {"step_epochs", train.schedule.step_epochs},
+          {"step_gamma", train.schedule.step_gamma},
+          {"warmup_epochs", train.schedule.warmup_epochs},
+          {"label_smoothing", train.label_smoothing},
+          {"gradient_clip", OrNull(train.gradient_clip)},
+          {"seed", train.seed},
+          {"checkpoint_steps", OrNull(train.checkpoint_steps)},
+          {"calibration_batches", options.calibration_batches},
+          {"freeze_after", train.freeze_after},
+          {"threads", options.threads}};
+}
+
+}  // namespace
+
+Json SettingsToJson(const RunOptions& options, const std::string& model_identity) {
+  Json settings = {{"mode", std::string(kModeNames[static_cast<int>(options.mode)])},
+                   {"model", model_identity},
+                   {"data", DataToJson(options.data)},
+                   {"training", TrainingToJson(options)}};
+  if (options.mode == RunMode::kFloat) return settings;
+  settings["quant_config"] = Json::parse(QuantConfigToJson(options.quant));
+  settings["pact"] = {{"alpha", OrNull(options.pact_alpha)},
+                      {"learning_rate_factor", options.train.pact_learning_rate_factor},
+                      {"weight_decay", options.train.pact_weight_decay}};
+  return settings;
+}
+
+std::map<std::string, std::string> RunIdentity(const RunOptions& options,
+                                               const std::string& model_identity) {
+  Json settings = SettingsToJson(options, model_identity);
+  settings["data"].erase("decode_threads");
+  settings["training"].erase("threads");
+  settings["training"].erase("checkpoint_steps");
+  std::map<std::string, std::string> identity;
+  for (const auto& [path, value] : settings.flatten().items()) {
+    identity[absl::StrReplaceAll(path.substr(1), {{"/", "."}})] = value.dump();
+  }
+  return identity;
+}
+
+}  // namespace quantry::trainer

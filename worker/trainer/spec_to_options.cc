@@ -1,0 +1,241 @@
+#include "worker/trainer/spec_to_options.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "worker/trainer/failure.h"
+
+namespace quantry::trainer {
+namespace {
+
+using engine::ScheduleKind;
+
+constexpr int kMaxDecodeThreads = 64;
+constexpr int kDefaultMaxDecodeThreads = 8;
+
+int Cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+template <typename T>
+absl::Status InRange(absl::string_view field, T value, T low, T high) {
+  if (value >= low && value <= high) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " is ", value, "; it must be in [", low, ", ", high, "]"));
+}
+
+template <typename T>
+absl::Status AtLeast(absl::string_view field, T value, T low) {
+  if (value >= low) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " is ", value, "; it must be at least ", low));
+}
+
+absl::StatusOr<RunMode> ToMode(v1::Mode mode) {
+  switch (mode) {
+    case v1::MODE_FLOAT:
+      return RunMode::kFloat;
+    case v1::MODE_PTQ:
+      return RunMode::kPtq;
+    case v1::MODE_QAT:
+      return RunMode::kQat;
+    case v1::MODE_UNSPECIFIED:
+      return absl::InvalidArgumentError(
+          "job.mode is not set; it must be MODE_FLOAT, MODE_PTQ or MODE_QAT");
+    default:
+      return absl::UnimplementedError(absl::StrCat(
+          "job.mode ", v1::Mode_Name(mode),
+          " comes with a later release; this one does MODE_FLOAT, MODE_PTQ and MODE_QAT"));
+  }
+}
+
+absl::Status ReadModel(const v1::TrainerSpec& spec, RunOptions& options) {
+  if (!spec.job().model().has_builtin()) {
+    if (spec.model_path().empty()) {
+      return absl::InvalidArgumentError(
+          "no model: set model_path to an ONNX file, or job.model.builtin");
+    }
+    options.model_path = spec.model_path();
+    return absl::OkStatus();
+  }
+  if (!spec.model_path().empty()) {
+    return absl::InvalidArgumentError(
+        "both model_path and job.model.builtin are set; only one may be");
+  }
+  const v1::BuiltinModel& builtin = spec.job().model().builtin();
+  options.builtin = BuiltinOptions{.name = builtin.name()};
+  if (builtin.has_num_classes()) options.builtin->num_classes = builtin.num_classes();
+  if (builtin.has_width()) options.builtin->width = builtin.width();
+  return absl::OkStatus();
+}
+
+absl::Status ReadNormalisation(const google::protobuf::RepeatedField<double>& values,
+                               absl::string_view field, std::array<double, 3>& target) {
+  if (values.empty()) return absl::OkStatus();
+  if (values.size() != 3) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " has ", values.size(), " values; it must have none or 3"));
+  }
+  std::copy(values.begin(), values.end(), target.begin());
+  return absl::OkStatus();
+}
+
+absl::Status ReadData(const v1::TrainerSpec& spec, DataOptions& options) {
+  const v1::DataOptions& data = spec.job().data();
+  if (data.train_uri().empty()) {
+    return absl::InvalidArgumentError(
+        "job.data.train_uri is empty; it must name a dataset, e.g. file:///path or "
+        "synthetic://glyphs");
+  }
+  options.train_uri = data.train_uri();
+  options.eval_uri = data.eval_uri();
+  options.allowed_roots.assign(spec.dataset_roots().begin(), spec.dataset_roots().end());
+  if (data.has_image_size()) options.image_size = data.image_size();
+  if (data.has_random_crop()) options.random_crop = data.random_crop();
+  if (data.has_random_flip()) options.random_flip = data.random_flip();
+  if (data.has_max_train_examples()) options.max_train_examples = data.max_train_examples();
+  if (data.has_max_eval_examples()) options.max_eval_examples = data.max_eval_examples();
+  options.decode_threads = data.has_decode_threads() ? data.decode_threads()
+                                                     : std::min(Cores(), kDefaultMaxDecodeThreads);
+  QUANTRY_RETURN_IF_ERROR(ReadNormalisation(data.mean(), "job.data.mean", options.mean));
+  QUANTRY_RETURN_IF_ERROR(ReadNormalisation(data.std(), "job.data.std", options.std));
+  QUANTRY_RETURN_IF_ERROR(
+      InRange<int64_t>("job.data.image_size", options.image_size.value_or(8), 8, 1024));
+  QUANTRY_RETURN_IF_ERROR(
+      AtLeast<int64_t>("job.data.max_train_examples", options.max_train_examples.value_or(1), 1));
+  QUANTRY_RETURN_IF_ERROR(
+      AtLeast<int64_t>("job.data.max_eval_examples", options.max_eval_examples.value_or(1), 1));
+  return InRange("job.data.decode_threads", options.decode_threads, 1, kMaxDecodeThreads);
+}
+
+absl::StatusOr<ScheduleKind> ToSchedule(absl::string_view name) {
+  if (name.empty() || name == "cosine") return ScheduleKind::kCosine;
+  if (name == "step") return ScheduleKind::kStep;
+  if (name == "constant") return ScheduleKind::kConstant;
+  return absl::InvalidArgumentError(absl::StrCat("job.training.schedule is '", name,
+                                                 "'; it must be 'cosine', 'step' or 'constant'"));
+}
+
+absl::Status ReadSchedule(const v1::TrainingOptions& training, RunOptions& options) {
+  engine::ScheduleOptions& schedule = options.train.schedule;
+  QUANTRY_ASSIGN_OR_RETURN(schedule.kind, ToSchedule(training.schedule()));
+  schedule.learning_rate = training.has_learning_rate()      ? training.learning_rate()
+                           : options.mode == RunMode::kFloat ? 0.1
+                                                             : 0.01;
+  if (training.has_step_epochs()) schedule.step_epochs = training.step_epochs();
+  if (training.has_step_gamma()) schedule.step_gamma = training.step_gamma();
+  if (training.has_warmup_epochs()) schedule.warmup_epochs = training.warmup_epochs();
+  return absl::OkStatus();
+}
+
+absl::Status ReadTraining(const v1::JobSpec& job, RunOptions& options) {
+  const v1::TrainingOptions& training = job.training();
+  QUANTRY_RETURN_IF_ERROR(ReadSchedule(training, options));
+  engine::TrainOptions& train = options.train;
+  train.epochs = training.has_epochs()             ? training.epochs()
+                 : options.mode == RunMode::kFloat ? 10
+                                                   : 5;
+  if (training.has_momentum()) train.momentum = training.momentum();
+  if (training.has_weight_decay()) train.weight_decay = training.weight_decay();
+  if (training.has_label_smoothing()) train.label_smoothing = training.label_smoothing();
+  if (training.has_gradient_clip()) train.gradient_clip = training.gradient_clip();
+  if (training.has_checkpoint_steps()) train.checkpoint_steps = training.checkpoint_steps();
+  if (training.has_freeze_after()) train.freeze_after = training.freeze_after();
+  train.seed = static_cast<uint64_t>(training.seed());
+  if (job.pact().has_learning_rate_factor()) {
+    train.pact_learning_rate_factor = job.pact().learning_rate_factor();
+  }
+  if (job.pact().has_weight_decay()) train.pact_weight_decay = job.pact().weight_decay();
+  if (job.pact().has_alpha()) {
+    options.pact_alpha = job.pact().alpha();
+    if (!(job.pact().alpha() > 0)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("job.pact.alpha is ", job.pact().alpha(), "; it must be larger than 0"));
+    }
+  }
+  if (training.has_batch_size()) options.batch_size = training.batch_size();
+  if (training.has_calibration_batches()) {
+    options.calibration_batches = training.calibration_batches();
+  }
+  options.threads = training.has_threads() ? training.threads() : Cores();
+  QUANTRY_RETURN_IF_ERROR(
+      InRange<int64_t>("job.training.batch_size", options.batch_size, 1, 65536));
+  QUANTRY_RETURN_IF_ERROR(
+      AtLeast<int64_t>("job.training.calibration_batches", options.calibration_batches, 1));
+  QUANTRY_RETURN_IF_ERROR(InRange("job.training.threads", options.threads, 1, 1024));
+  return WithContext(train.Validate(), "job.training");
+}
+
+absl::Status ReadQuant(const v1::JobSpec& job, RunOptions& options) {
+  if (options.mode == RunMode::kFloat) {
+    if (job.quant_config().empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError("job.quant_config must be empty with MODE_FLOAT");
+  }
+  QUANTRY_ASSIGN_OR_RETURN(options.quant, ParseQuantConfig(job.quant_config()));
+  return absl::OkStatus();
+}
+
+absl::Status Fill(const v1::TrainerSpec& spec, RunOptions& options) {
+  QUANTRY_ASSIGN_OR_RETURN(options.mode, ToMode(spec.job().mode()));
+  if (!spec.device().empty() && spec.device() != "cpu") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("device is '", spec.device(), "'; this release trains on 'cpu'"));
+  }
+  QUANTRY_RETURN_IF_ERROR(ReadModel(spec, options));
+  QUANTRY_RETURN_IF_ERROR(ReadData(spec, options.data));
+  QUANTRY_RETURN_IF_ERROR(ReadTraining(spec.job(), options));
+  options.checkpoint_path = spec.checkpoint_path();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::TrainerSpec> ParseSpec(absl::string_view json) {
+  v1::TrainerSpec spec;
+  const auto status = google::protobuf::util::JsonStringToMessage(std::string(json), &spec);
+  if (!status.ok()) {
+    return WithReason(absl::InvalidArgumentError(
+                          absl::StrCat("the spec is not valid: ", std::string(status.message()))),
+                      "SPEC_INVALID");
+  }
+  return spec;
+}
+
+absl::StatusOr<RunOptions> SpecToOptions(const v1::TrainerSpec& spec) {
+  RunOptions options;
+  QUANTRY_RETURN_IF_ERROR(WithReason(Fill(spec, options), "SPEC_INVALID"));
+  QUANTRY_RETURN_IF_ERROR(WithReason(WithContext(ReadQuant(spec.job(), options), "quant_config"),
+                                     "QUANT_CONFIG_INVALID"));
+  return options;
+}
+
+std::vector<std::string> UnusedOptions(const v1::TrainerSpec& spec) {
+  const v1::TrainingOptions& training = spec.job().training();
+  const bool ptq = spec.job().mode() == v1::MODE_PTQ;
+  const bool is_float = spec.job().mode() == v1::MODE_FLOAT;
+  const std::pair<bool, const char*> candidates[] = {
+      {ptq && training.has_epochs(), "epochs"},
+      {ptq && training.has_learning_rate(), "learning_rate"},
+      {ptq && training.has_momentum(), "momentum"},
+      {ptq && training.has_weight_decay(), "weight_decay"},
+      {ptq && !training.schedule().empty(), "schedule"},
+      {ptq && training.has_step_epochs(), "step_epochs"},
+      {ptq && training.has_step_gamma(), "step_gamma"},
+      {ptq && training.has_warmup_epochs(), "warmup_epochs"},
+      {ptq && training.has_label_smoothing(), "label_smoothing"},
+      {ptq && training.has_gradient_clip(), "gradient_clip"},
+      {ptq && training.has_checkpoint_steps(), "checkpoint_steps"},
+      {ptq && training.has_freeze_after(), "freeze_after"},
+      {is_float && training.has_calibration_batches(), "calibration_batches"},
+      {is_float && spec.job().has_pact(), "pact"},
+  };
+  std::vector<std::string> names;
+  for (const auto& [unused, name] : candidates) {
+    if (unused) names.emplace_back(name);
+  }
+  return names;
+}
+
+}  // namespace quantry::trainer
