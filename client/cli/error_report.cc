@@ -62,7 +62,11 @@ std::string NextStep(const absl::Status& status, absl::string_view server) {
 
 std::string DescribeError(const absl::Status& status, absl::string_view server) {
   const std::string reason = ReasonOf(status);
-  return absl::StrCat("error: ", SanitizeLine(status.message()), " (",
+  // Without a reason it is the transport that speaks, not the server.
+  const std::string context = absl::IsUnavailable(status) && reason.empty()
+                                  ? absl::StrCat("no server answers at ", server, ": ")
+                                  : "";
+  return absl::StrCat("error: ", context, SanitizeLine(status.message()), " (",
                       absl::StatusCodeToString(status.code()), reason.empty() ? "" : ", ",
                       SanitizeLine(reason), ")\n", DescribeViolations(status),
                       NextStep(status, server));

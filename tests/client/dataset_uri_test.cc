@@ -1,0 +1,51 @@
+#include "client/dataset_uri.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/client/cli_process.h"
+
+namespace quantry::client {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+TEST(DatasetUriTest, UrisStay) {
+  for (const char* uri :
+       {"synthetic://glyphs?classes=10", "file:///data/x", "file:///data/x?a=b", "s3://bucket/x"}) {
+    EXPECT_EQ(NormalizeDatasetUri(uri).value(), uri);
+  }
+}
+
+TEST(DatasetUriTest, AbsolutePathsNeedNotExistHere) {
+  EXPECT_EQ(NormalizeDatasetUri("/nonexistent/data/../pictures").value(),
+            "file:///nonexistent/pictures");
+}
+
+TEST(DatasetUriTest, RelativeFoldersBecomeAbsolute) {
+  TestFolder folder;
+  fs::create_directories(folder.path() / "pictures");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path());
+  const std::string expected = "file://" + (fs::current_path() / "pictures").string();
+  EXPECT_EQ(NormalizeDatasetUri("pictures").value(), expected);
+  EXPECT_EQ(NormalizeDatasetUri("./pictures/").value(), expected);
+  EXPECT_EQ(NormalizeDatasetUri("file://pictures").value(), expected);
+  EXPECT_EQ(NormalizeDatasetUri("file://pictures?holdout=0.2").value(), expected + "?holdout=0.2");
+  const absl::Status missing = NormalizeDatasetUri("nothing").status();
+  EXPECT_TRUE(absl::IsNotFound(missing));
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("dataset 'nothing': there is no folder"));
+  fs::current_path(before);
+}
+
+TEST(DatasetUriTest, EmptyIsRefused) {
+  EXPECT_TRUE(absl::IsInvalidArgument(NormalizeDatasetUri("").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(NormalizeDatasetUri("file://").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(NormalizeDatasetUri("/data/what?").status()));
+}
+
+}  // namespace
+}  // namespace quantry::client
