@@ -111,7 +111,7 @@ at::Tensor EvaluationThreshold(const Node& node) {
 
 extern const OperatorDef kFakeQuantizeOperator = {
     .op = kFakeQuantizeOp,
-    .min_inputs = 6,
+    .min_inputs = 2,
     .max_inputs = 6,
     .attributes = {{"alpha_from_calibration", AttributeKind::kInt},
                    {"axis", AttributeKind::kInt},
