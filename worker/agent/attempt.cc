@@ -230,7 +230,7 @@ AttemptOutcome Attempt::Finish(Judgement judgement, v1::FinishAttemptRequest& re
     keeper_.Observe(response.status());
     if (!client::IsTransient(response.status()) && !keeper_.IsLost()) {
       spdlog::error("end of attempt refused job={} error=\"{}\"", work_.lease().job(),
-                    response.status().ToString());
+                    response.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
       if (!request.has_success()) return judgement.outcome;  // the lease will run out
       judgement.outcome = AttemptOutcome::kFailedInfrastructure;
       *request.mutable_failure() = InfrastructureFailure("RESULT_REFUSED", response.status());

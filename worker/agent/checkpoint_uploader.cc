@@ -69,9 +69,10 @@ void CheckpointUploader::Run() {
       next.event.set_blob(*sha256);
       next.event.set_size_bytes(static_cast<int64_t>(fs::file_size(next.file, ignored)));
       stored_(next.event, SystemClock().Monotonic() - start);
-    } else {
+    } else if (!absl::IsCancelled(sha256.status())) {  // else nobody needs it any more
       spdlog::warn("checkpoint not uploaded epoch={} step={} error=\"{}\"", next.event.epoch(),
-                   next.event.step(), sha256.status().ToString());
+                   next.event.step(),
+                   sha256.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
     }
     std::error_code ignored;
     fs::remove(next.file, ignored);

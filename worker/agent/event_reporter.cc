@@ -51,7 +51,8 @@ void EventReporter::Send(std::vector<v1::TrainerEvent> batch) {
     keeper_.Observe(response.status());
     if (!client::IsTransient(response.status())) {
       spdlog::error("events refused job={} first_number={} count={} error=\"{}\"",
-                    keeper_.lease().job(), next_number_, count, response.status().ToString());
+                    keeper_.lease().job(), next_number_, count,
+                    response.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
       break;
     }
     client::SleepUnlessCancelled(backoff.Next(), [this] { return keeper_.IsLost(); });

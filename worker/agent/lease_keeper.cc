@@ -88,7 +88,7 @@ absl::Duration LeaseKeeper::Renew() {
   }
   metrics_.CountHeartbeatFailure();
   spdlog::warn("heartbeat failed job={} attempt={} error=\"{}\"", lease_.job(), lease_.attempt(),
-               response.status().ToString());
+               response.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
   Observe(response.status());
   return std::min(kRetryDelay, timing_.heartbeat_interval);
 }

@@ -109,7 +109,7 @@ void Worker::Register(int seen) {
     }
     if (!complained) {
       spdlog::warn("registration failed, trying again server={} error=\"{}\"", options_.server,
-                   timing.status().ToString());
+                   timing.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
     }
     complained = true;
     client::SleepUnlessCancelled(backoff.Next(), [this] { return IsStopping(); });
@@ -145,7 +145,7 @@ void Worker::ServeDevice(const std::string& device) {
       Register(current.number);
     } else if (!complained && !IsStopping()) {
       spdlog::warn("no job could be asked for device={} error=\"{}\"", device,
-                   work.status().ToString());
+                   work.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
       complained = true;
     }
     client::SleepUnlessCancelled(backoff.Next(), [this] { return IsStopping(); });

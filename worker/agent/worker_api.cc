@@ -91,12 +91,12 @@ absl::StatusOr<v1::FinishAttemptResponse> WorkerApi::Finish(v1::FinishAttemptReq
 }
 
 bool IsLeaseGone(const absl::Status& error) {
-  return error.code() == absl::StatusCode::kFailedPrecondition ||
-         (error.code() == absl::StatusCode::kNotFound && !IsWorkerUnknown(error));
+  const std::string reason = client::ReasonOf(error);
+  return reason == "STALE_LEASE" || reason == "JOB_NOT_FOUND";
 }
 
 bool IsWorkerUnknown(const absl::Status& error) {
-  return error.code() == absl::StatusCode::kNotFound && client::ReasonOf(error) != "JOB_NOT_FOUND";
+  return client::ReasonOf(error) == "WORKER_NOT_FOUND";
 }
 
 }  // namespace quantry::agent
