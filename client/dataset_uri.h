@@ -12,6 +12,7 @@ namespace quantry::client {
 //   pictures, ./pictures         file:///current/folder/pictures (must exist here)
 //   /data/pictures               file:///data/pictures (may exist only where the worker runs)
 //   file://pictures              like pictures; a "?query" stays
+//   cats?                        file:///current/folder/cats%3f
 //   file:///data, synthetic://…  unchanged
 // INVALID_ARGUMENT: empty. NOT_FOUND: a relative folder that does not exist.
 absl::StatusOr<std::string> NormalizeDatasetUri(absl::string_view dataset);

@@ -16,6 +16,7 @@
 #include "client/cli/submit_command.h"
 #include "client/cli/trainer_program.h"
 #include "client/cli/watch_command.h"
+#include "client/dataset_uri.h"
 #include "client/spec_settings.h"
 
 namespace quantry::client {
@@ -146,7 +147,7 @@ void AddInspect(CLI::App& app, CommandLine& line) {
   CLI::App& command = *app.add_subcommand(
       "inspect", "Show what a model is, what would be quantized, what is unsupported");
   const auto model = MakeOptions<std::string>();
-  command.add_option("model", *model, "ONNX file or builtin:NAME")->required();
+  command.add_option("model", *model, "ONNX file")->required();
   command.callback([&line, model] {
     line.action = [&line, model] {
       std::vector<std::string> arguments = {"inspect", *model};
@@ -169,13 +170,15 @@ void AddDataset(CLI::App& app, CommandLine& line) {
   const auto options = MakeOptions<DatasetOptions>();
   command.add_option("uri", options->uri, "synthetic://glyphs?... or file:///path")->required();
   command.add_option("--output", options->output, "Folder to write")->required();
-  command.add_option("--split", options->split, "Only this part: train or val")
-      ->check(CLI::IsMember({"train", "val"}));
+  command.add_option("--split", options->split, "train, val or all (default)")
+      ->check(CLI::IsMember({"train", "val", "all"}));
   command.add_option("--limit", options->limit, "At most this many pictures of each part")
       ->check(CLI::PositiveNumber);
   command.callback([&line, options] {
-    line.action = [&line, options] {
-      std::vector<std::string> arguments = {"dataset", options->uri, "--output", options->output};
+    line.action = [&line, options]() -> int {
+      const absl::StatusOr<std::string> uri = NormalizeDatasetUri(options->uri);
+      if (!uri.ok()) return line.context.FailUsage(uri.status());
+      std::vector<std::string> arguments = {"dataset", *uri, "--output", options->output};
       if (!options->split.empty()) {
         arguments.insert(arguments.end(), {"--split", options->split});
       }
