@@ -1,0 +1,176 @@
+#include "server/rpc/job_controller.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/sha256.h"
+#include "common/status_macros.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "server/core/error_details.h"
+#include "server/core/job_lifecycle.h"
+#include "server/core/job_state.h"
+#include "server/core/onnx_check.h"
+#include "server/core/spec_validation.h"
+#include "server/rpc/job_requests.h"
+
+namespace quantry::server {
+namespace {
+
+constexpr int kEventBatch = 256;
+constexpr std::chrono::seconds kCancelCheck(1);
+constexpr char kFloatModel[] = "model.float.onnx";
+
+// The spec's hash, the same for equal specs (map entries are sorted).
+std::string SpecHash(const v1::JobSpec& spec) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream output(&stream);
+    output.SetSerializationDeterministic(true);
+    spec.SerializeToCodedStream(&output);
+  }
+  return Sha256Hex(bytes);
+}
+
+absl::Status ShuttingDown() {
+  return WithRetryDelay(
+      MakeError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                "the server is shutting down; connect again with the last number seen"),
+      absl::Seconds(1));
+}
+
+absl::Status WatchCancelled() { return absl::CancelledError("the watcher went away"); }
+
+}  // namespace
+
+absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& request) {
+  QUANTRY_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
+  QUANTRY_RETURN_IF_ERROR(ValidateJobSpec(request.spec()));
+  QUANTRY_ASSIGN_OR_RETURN(std::string model_blob, ResolveModel(request.spec().model()));
+  const absl::Time now = state_.clock.Now();
+  JobChange job = SubmitJob(ids_.Next(now), request.spec(), std::move(model_blob), now);
+  if (request.validate_only()) {
+    job.record.job.clear_name();
+    return std::move(job.record.job);
+  }
+  std::optional<JobStore::RequestKey> key;
+  if (!request.request_id().empty()) {
+    key = JobStore::RequestKey{request.request_id(), SpecHash(request.spec())};
+  }
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord stored, state_.jobs.Create(job, key));
+  state_.notifier.Notify(kQueueTopic);
+  return Present(stored);
+}
+
+absl::StatusOr<std::string> JobController::ResolveModel(const v1::ModelSource& source) {
+  if (source.has_blob()) {
+    QUANTRY_RETURN_IF_ERROR(CheckModelBlob(source.blob()));
+    return source.blob();
+  }
+  if (!source.has_job()) return std::string();
+  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(source.job(), "spec.model.job"));
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
+  if (record.job.state() != v1::JOB_STATE_SUCCEEDED) {
+    return PreconditionError(
+        "MODEL_JOB_NOT_SUCCEEDED", source.job(),
+        absl::StrCat("spec.model.job: ", source.job(), " is ", JobStateName(record.job.state()),
+                     "; it must have SUCCEEDED for its model to be used"));
+  }
+  for (const v1::Artifact& artifact : record.job.artifacts()) {
+    if (artifact.name() == kFloatModel) return artifact.blob();
+  }
+  return PreconditionError("MODEL_JOB_WITHOUT_MODEL", source.job(),
+                           absl::StrCat("spec.model.job: ", source.job(), " has no ", kFloatModel));
+}
+
+absl::Status JobController::CheckModelBlob(const std::string& sha256) {
+  QUANTRY_ASSIGN_OR_RETURN(const auto reader, state_.blobs.Open(sha256));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string head, reader->Read(kOnnxHeadBytes));
+  const absl::Status status = CheckOnnxHead(head, reader->size());
+  if (status.ok()) return status;
+  return BadRequestError("MODEL_INVALID", {{"spec.model.blob", std::string(status.message())}});
+}
+
+absl::StatusOr<v1::Job> JobController::Present(const JobRecord& record) {
+  v1::Job job = record.job;
+  if (job.state() != v1::JOB_STATE_QUEUED) return job;
+  const QueuedJob queued{.id = record.id,
+                         .priority = job.spec().priority(),
+                         .device_kind = job.spec().resources().device_kind(),
+                         .crashed_workers = record.crashed_workers,
+                         .not_before = state_.NotBefore(record.id)};
+  QUANTRY_ASSIGN_OR_RETURN(const int64_t ahead, state_.jobs.CountAhead(queued.priority, queued.id));
+  const absl::Duration now = state_.clock.Monotonic();
+  const std::string wait = ExplainWait(queued, ahead, state_.workers.Alive(now), now);
+  job.set_queue_position(static_cast<int32_t>(ahead + 1));
+  job.set_state_reason(job.attempt() == 0 ? wait : absl::StrCat(job.state_reason(), "; ", wait));
+  return job;
+}
+
+absl::StatusOr<v1::Job> JobController::GetJob(const v1::GetJobRequest& request) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.name(), "name"));
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
+  return Present(record);
+}
+
+absl::StatusOr<v1::ListJobsResponse> JobController::ListJobs(const v1::ListJobsRequest& request) {
+  QUANTRY_ASSIGN_OR_RETURN(JobStore::Query query, ParseListRequest(request));
+  const int page_size = query.limit;
+  ++query.limit;  // one more than asked for tells whether there is another page
+  QUANTRY_ASSIGN_OR_RETURN(std::vector<JobRecord> records, state_.jobs.List(query));
+  v1::ListJobsResponse response;
+  if (static_cast<int>(records.size()) > page_size) {
+    records.pop_back();
+    response.set_next_page_token(MakePageToken(records.back().id));
+  }
+  for (const JobRecord& record : records) {
+    QUANTRY_ASSIGN_OR_RETURN(*response.add_jobs(), Present(record));
+    v1::Job& job = *response.mutable_jobs()->rbegin();
+    if (job.has_result()) job.mutable_result()->clear_layers();
+  }
+  return response;
+}
+
+absl::StatusOr<v1::Job> JobController::CancelJob(const v1::CancelJobRequest& request) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.name(), "name"));
+  const absl::Time now = state_.clock.Now();
+  absl::StatusOr<JobRecord> record =
+      state_.jobs.Update(id, [&](JobChange& change) { return RequestCancel(change, now); });
+  QUANTRY_RETURN_IF_ERROR(record.status());
+  state_.notifier.Notify(id);
+  return Present(*record);
+}
+
+absl::Status JobController::WatchJob(const v1::WatchJobRequest& request,
+                                     absl::FunctionRef<bool(const v1::Event&)> send,
+                                     absl::FunctionRef<bool()> is_cancelled) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.name(), "name"));
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
+  int64_t after = request.after_sequence();
+  if (after < 0 || after > record.job.last_sequence()) {
+    return MakeError(absl::StatusCode::kOutOfRange, "SEQUENCE_OUT_OF_RANGE",
+                     absl::StrCat("after_sequence is ", after, "; ", request.name(),
+                                  " has events up to ", record.job.last_sequence()));
+  }
+  if (IsTerminal(record.job.state()) && after == record.job.last_sequence()) {
+    return absl::OkStatus();
+  }
+  Notifier::Subscription subscription(state_.notifier, id);
+  while (!state_.notifier.IsShutdown()) {
+    QUANTRY_ASSIGN_OR_RETURN(const auto events, state_.jobs.Events(id, after, kEventBatch));
+    for (const v1::Event& event : events) {
+      if (!send(event)) return WatchCancelled();
+      after = event.sequence();
+      if (IsTerminal(event.state_change().state())) return absl::OkStatus();
+    }
+    if (events.size() == kEventBatch) continue;
+    while (!subscription.Wait(kCancelCheck)) {
+      if (is_cancelled()) return WatchCancelled();
+    }
+  }
+  return ShuttingDown();
+}
+
+}  // namespace quantry::server

@@ -1,0 +1,48 @@
+#ifndef QUANTRY_SERVER_RPC_JOB_CONTROLLER_H_
+#define QUANTRY_SERVER_RPC_JOB_CONTROLLER_H_
+
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "quantry/v1/job_service.pb.h"
+#include "server/core/job_id.h"
+#include "server/rpc/control_state.h"
+
+namespace quantry::server {
+
+// What clients ask for, between the gRPC services and the store. Errors are those that
+// job_service.proto names. Thread-safe.
+class JobController {
+ public:
+  // `state` must outlive this.
+  JobController(ControlState& state, uint64_t seed) : state_(state), ids_(seed) {}
+
+  absl::StatusOr<v1::Job> CreateJob(const v1::CreateJobRequest& request);
+  absl::StatusOr<v1::Job> GetJob(const v1::GetJobRequest& request);
+  absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
+  absl::StatusOr<v1::Job> CancelJob(const v1::CancelJobRequest& request);
+
+  // Sends the job's events after request.after_sequence to `send`, then new ones as they come,
+  // until the terminal one. CANCELLED if `send` returns false or `is_cancelled` true; UNAVAILABLE
+  // with RetryInfo on shutdown; OUT_OF_RANGE for a number that the job has not reached.
+  absl::Status WatchJob(const v1::WatchJobRequest& request,
+                        absl::FunctionRef<bool(const v1::Event&)> send,
+                        absl::FunctionRef<bool()> is_cancelled);
+
+ private:
+  // The SHA-256 of the ONNX file that the job starts from; empty for a builtin model.
+  absl::StatusOr<std::string> ResolveModel(const v1::ModelSource& source);
+  absl::Status CheckModelBlob(const std::string& sha256);
+
+  // The public resource: for a queued job with its position and why it waits.
+  absl::StatusOr<v1::Job> Present(const JobRecord& record);
+
+  ControlState& state_;
+  JobIdGenerator ids_;
+};
+
+}  // namespace quantry::server
+
+#endif  // QUANTRY_SERVER_RPC_JOB_CONTROLLER_H_

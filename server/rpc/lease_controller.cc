@@ -1,0 +1,312 @@
+#include "server/rpc/lease_controller.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "server/core/error_details.h"
+#include "server/core/job_id.h"
+#include "server/core/job_lifecycle.h"
+#include "server/core/job_state.h"
+#include "server/core/retry_policy.h"
+#include "server/rpc/worker_requests.h"
+
+namespace quantry::server {
+namespace {
+
+constexpr int kCandidates = 64;
+constexpr absl::Duration kMaxWait = absl::Seconds(60);
+constexpr std::chrono::milliseconds kPollSlice(1000);
+constexpr int kLoadPage = 500;
+
+v1::Failure MakeFailure(v1::FailureKind kind, const std::string& reason,
+                        const std::string& message) {
+  v1::Failure failure;
+  failure.set_kind(kind);
+  failure.set_reason(reason);
+  failure.set_message(message);
+  return failure;
+}
+
+v1::AcquireLeaseResponse LeaseAnswer(const JobRecord& record) {
+  v1::AcquireLeaseResponse response;
+  response.mutable_lease()->set_job(record.job.name());
+  response.mutable_lease()->set_attempt(record.job.attempt());
+  response.mutable_lease()->set_epoch(record.lease_epoch);
+  *response.mutable_job() = record.job;
+  response.set_model_blob(record.model_blob);
+  response.set_checkpoint_blob(record.job.checkpoint().blob());
+  return response;
+}
+
+}  // namespace
+
+absl::Status LeaseController::Load() {
+  QUANTRY_ASSIGN_OR_RETURN(std::vector<v1::RegisterWorkerRequest> workers, state_.jobs.Workers());
+  for (v1::RegisterWorkerRequest& worker : workers) {
+    state_.workers.Register(std::move(worker), std::nullopt);
+  }
+  JobStore::Query query{.states = {v1::JOB_STATE_LEASED, v1::JOB_STATE_RUNNING},
+                        .limit = kLoadPage};
+  while (true) {
+    QUANTRY_ASSIGN_OR_RETURN(const std::vector<JobRecord> held, state_.jobs.List(query));
+    for (const JobRecord& record : held) StartLease(record);
+    if (static_cast<int>(held.size()) < kLoadPage) return absl::OkStatus();
+    query.before_id = held.back().id;
+  }
+}
+
+void LeaseController::StartLease(const JobRecord& record) {
+  const absl::Duration now = state_.clock.Monotonic();
+  absl::Duration run_limit = absl::InfiniteDuration();
+  if (record.job.spec().has_run_deadline()) {
+    const absl::Duration elapsed =
+        std::max(state_.clock.Now() - record.attempt_start, absl::ZeroDuration());
+    run_limit = now + FromProto(record.job.spec().run_deadline()) - record.run_time - elapsed;
+  }
+  state_.leases.Grant({.job_id = record.id,
+                       .epoch = record.lease_epoch,
+                       .worker_id = LeaseWorkerId(record),
+                       .device = record.lease_device,
+                       .run_limit = run_limit},
+                      now);
+}
+
+absl::StatusOr<v1::RegisterWorkerResponse> LeaseController::RegisterWorker(
+    const v1::RegisterWorkerRequest& request) {
+  QUANTRY_RETURN_IF_ERROR(CheckRegistration(request));
+  QUANTRY_RETURN_IF_ERROR(state_.jobs.PutWorker(request));
+  state_.workers.Register(request, state_.clock.Monotonic());
+  spdlog::info("worker registered worker={} hostname={} devices={}", request.worker_id(),
+               request.hostname(), request.devices_size());
+  v1::RegisterWorkerResponse response;
+  *response.mutable_lease_duration() = ToProto(state_.leases.lease_duration());
+  *response.mutable_heartbeat_interval() = ToProto(state_.leases.lease_duration() / 3);
+  return response;
+}
+
+absl::Status LeaseController::Touch(const std::string& worker_id) {
+  if (state_.workers.Touch(worker_id, state_.clock.Monotonic())) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
+                   absl::StrCat("worker '", worker_id.substr(0, 80),
+                                "' is not registered; call RegisterWorker first"));
+}
+
+absl::StatusOr<v1::AcquireLeaseResponse> LeaseController::AcquireLease(
+    const v1::AcquireLeaseRequest& request, absl::FunctionRef<bool()> is_cancelled) {
+  QUANTRY_RETURN_IF_ERROR(Touch(request.worker_id()));
+  const auto device = state_.workers.FindDevice(request.worker_id(), request.device());
+  if (!device.has_value()) {
+    return BadRequestError("UNKNOWN_DEVICE",
+                           {{"device", absl::StrCat("'", request.device().substr(0, 80),
+                                                    "' is none of the worker's devices")}});
+  }
+  using std::chrono::steady_clock;
+  const absl::Duration wait = std::clamp(FromProto(request.wait()), absl::ZeroDuration(), kMaxWait);
+  const auto deadline = steady_clock::now() + absl::ToChronoNanoseconds(wait);
+  Notifier::Subscription subscription(state_.notifier, kQueueTopic);
+  while (!state_.notifier.IsShutdown() && !is_cancelled()) {
+    QUANTRY_RETURN_IF_ERROR(Touch(request.worker_id()));
+    QUANTRY_ASSIGN_OR_RETURN(auto answer, TryAcquire(request.worker_id(), *device));
+    if (answer.has_value()) return *std::move(answer);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
+    if (left.count() <= 0) break;
+    // A slice at a time: to notice a caller that went away and jobs whose back-off is over.
+    subscription.Wait(std::min(left, kPollSlice));
+  }
+  return v1::AcquireLeaseResponse();
+}
+
+absl::StatusOr<std::optional<v1::AcquireLeaseResponse>> LeaseController::TryAcquire(
+    const std::string& worker_id, const v1::Device& device) {
+  QUANTRY_ASSIGN_OR_RETURN(auto earlier, RedeliverLease(worker_id, device.id()));
+  if (earlier.has_value()) return earlier;
+  while (true) {
+    QUANTRY_ASSIGN_OR_RETURN(const auto id, ClaimJob(worker_id, device.kind()));
+    if (!id.has_value()) return std::nullopt;
+    const absl::Cleanup unclaim = [&] {
+      absl::MutexLock lock(&mutex_);
+      claims_.erase(*id);
+    };
+    const absl::Time now = state_.clock.Now();
+    absl::Duration waited;
+    const auto record = state_.jobs.Update(*id, [&](JobChange& change) {
+      waited = std::max(now - change.record.queued_since, absl::ZeroDuration());
+      return LeaseJob(change, worker_id, device.id(), now);
+    });
+    // It was leased or cancelled since the queue was read: choose again.
+    if (ErrorReason(record.status()) == "BAD_TRANSITION") continue;
+    QUANTRY_RETURN_IF_ERROR(record.status());
+    StartLease(*record);
+    state_.ClearNotBefore(*id);
+    state_.metrics.RecordQueueWait(waited);
+    state_.notifier.Notify(*id);
+    spdlog::info("lease granted job={} attempt={} epoch={} worker={} device={}", *id,
+                 record->job.attempt(), record->lease_epoch, worker_id, device.id());
+    return LeaseAnswer(*record);
+  }
+}
+
+absl::StatusOr<std::optional<v1::AcquireLeaseResponse>> LeaseController::RedeliverLease(
+    const std::string& worker_id, const std::string& device_id) {
+  const auto held = state_.leases.HeldBy(worker_id, device_id);
+  if (!held.has_value()) return std::nullopt;
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(held->job_id));
+  const bool fresh =
+      record.job.state() == v1::JOB_STATE_LEASED && record.lease_epoch == held->epoch;
+  if (fresh && state_.leases.Renew(held->job_id, held->epoch, state_.clock.Monotonic())) {
+    return LeaseAnswer(record);
+  }
+  QUANTRY_RETURN_IF_ERROR(
+      LoseLease(*held, MakeFailure(v1::FAILURE_KIND_INFRASTRUCTURE, "WORKER_RESTARTED",
+                                   absl::StrCat(WorkerName(worker_id), " asked for a new job on ",
+                                                device_id, " while it held this one"))));
+  return std::nullopt;
+}
+
+absl::StatusOr<std::optional<std::string>> LeaseController::ClaimJob(
+    const std::string& worker_id, const std::string& device_kind) {
+  absl::MutexLock lock(&mutex_);
+  QUANTRY_ASSIGN_OR_RETURN(
+      std::vector<QueuedJob> queue,
+      state_.jobs.Queued(device_kind, kCandidates + static_cast<int>(claims_.size())));
+  std::erase_if(queue, [&](const QueuedJob& job) { return claims_.contains(job.id); });
+  for (QueuedJob& job : queue) job.not_before = state_.NotBefore(job.id);
+  const absl::Duration now = state_.clock.Monotonic();
+  const auto chosen = ChooseJob(queue, worker_id, device_kind, state_.workers.Alive(now), now);
+  if (!chosen.has_value()) return std::nullopt;
+  claims_.insert(queue[*chosen].id);
+  return queue[*chosen].id;
+}
+
+absl::StatusOr<v1::HeartbeatResponse> LeaseController::Heartbeat(
+    const v1::HeartbeatRequest& request) {
+  QUANTRY_RETURN_IF_ERROR(Touch(request.worker_id()));
+  v1::HeartbeatResponse response;
+  if (!request.has_lease()) return response;
+  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.lease().job(), "lease.job"));
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
+  QUANTRY_RETURN_IF_ERROR(CheckFence(record, request.lease(), request.worker_id()));
+  if (!state_.leases.Renew(id, request.lease().epoch(), state_.clock.Monotonic())) {
+    return LeaseRanOut(request.lease());
+  }
+  response.set_cancel(record.job.cancel_requested());
+  return response;
+}
+
+absl::StatusOr<v1::ReportEventsResponse> LeaseController::ReportEvents(
+    const v1::ReportEventsRequest& request) {
+  QUANTRY_RETURN_IF_ERROR(Touch(request.worker_id()));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.lease().job(), "lease.job"));
+  QUANTRY_RETURN_IF_ERROR(CheckCheckpointBlobs(state_.blobs, request.events()));
+  const absl::Time now = state_.clock.Now();
+  const auto record = state_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
+    QUANTRY_RETURN_IF_ERROR(CheckFence(change.record, request.lease(), request.worker_id()));
+    if (!state_.leases.IsLive(id, request.lease().epoch(), state_.clock.Monotonic())) {
+      return LeaseRanOut(request.lease());
+    }
+    return AppendTrainerEvents(change, request.first_number(), request.events(), now);
+  });
+  QUANTRY_RETURN_IF_ERROR(record.status());
+  state_.notifier.Notify(id);
+  v1::ReportEventsResponse response;
+  response.set_next_number(record->next_event_number);
+  return response;
+}
+
+absl::StatusOr<v1::FinishAttemptResponse> LeaseController::FinishAttempt(
+    const v1::FinishAttemptRequest& request) {
+  QUANTRY_RETURN_IF_ERROR(Touch(request.worker_id()));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.lease().job(), "lease.job"));
+  QUANTRY_RETURN_IF_ERROR(CheckArtifacts(state_.blobs, request));
+  const absl::Time now = state_.clock.Now();
+  const int64_t epoch = request.lease().epoch();
+  bool repeat = false;
+  const auto record = state_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
+    QUANTRY_RETURN_IF_ERROR(quantry::server::FinishAttempt(change, request, now));
+    repeat = change.events.empty();
+    if (!repeat && !state_.leases.IsLive(id, epoch, state_.clock.Monotonic())) {
+      return LeaseRanOut(request.lease());
+    }
+    return absl::OkStatus();
+  });
+  QUANTRY_RETURN_IF_ERROR(record.status());
+  if (!repeat) AfterAttempt(*record, epoch, AttemptCause(record->job, request));
+  v1::FinishAttemptResponse response;
+  response.set_state(record->job.state());
+  return response;
+}
+
+void LeaseController::Sweep() {
+  const absl::Duration now = state_.clock.Monotonic();
+  for (const LeaseTable::Entry& entry : state_.leases.Expired(now)) {
+    const absl::Status status = LoseLease(
+        entry, MakeFailure(v1::FAILURE_KIND_INFRASTRUCTURE, "LEASE_EXPIRED",
+                           absl::StrCat("lease expired: ", WorkerName(entry.worker_id),
+                                        " was not heard of for ",
+                                        absl::FormatDuration(state_.leases.lease_duration()))));
+    if (status.ok()) {
+      state_.metrics.RecordLeaseExpired();
+    } else {
+      spdlog::error("lease could not be ended job={} error=\"{}\"", entry.job_id,
+                    status.ToString());
+    }
+  }
+  for (const LeaseTable::Entry& entry : state_.leases.OverRunLimit(now)) {
+    const absl::Status status =
+        LoseLease(entry, MakeFailure(v1::FAILURE_KIND_USER, "RUN_DEADLINE_EXCEEDED",
+                                     "the job has run for longer than its run_deadline; allow more "
+                                     "time or ask for less work"));
+    if (!status.ok()) {
+      spdlog::error("deadline could not be enforced job={} error=\"{}\"", entry.job_id,
+                    status.ToString());
+    }
+  }
+}
+
+absl::Status LeaseController::LoseLease(const LeaseTable::Entry& entry,
+                                        const v1::Failure& failure) {
+  const absl::Time now = state_.clock.Now();
+  bool lost = false;
+  const auto record = state_.jobs.Update(entry.job_id, [&](JobChange& change) -> absl::Status {
+    QUANTRY_RETURN_IF_ERROR(quantry::server::LoseLease(change, entry.epoch, failure, now));
+    lost = !change.events.empty();
+    return absl::OkStatus();
+  });
+  QUANTRY_RETURN_IF_ERROR(record.status());
+  if (!lost) {
+    state_.leases.Release(entry.job_id, entry.epoch);
+    return absl::OkStatus();
+  }
+  AfterAttempt(
+      *record, entry.epoch,
+      record->job.state() == v1::JOB_STATE_CANCELLED ? "cancelled" : FailureCause(failure.kind()));
+  return absl::OkStatus();
+}
+
+void LeaseController::AfterAttempt(const JobRecord& record, int64_t epoch,
+                                   const std::string& cause) {
+  const v1::Job& job = record.job;
+  state_.leases.Release(record.id, epoch);
+  state_.metrics.RecordAttempt(cause);
+  if (job.state() == v1::JOB_STATE_QUEUED) {
+    state_.SetNotBefore(record.id, state_.clock.Monotonic() + RetryDelay(job.attempt()));
+  } else {
+    const absl::Duration run_time = job.has_start_time()
+                                        ? FromProto(job.end_time()) - FromProto(job.start_time())
+                                        : absl::ZeroDuration();
+    state_.metrics.RecordJobEnd(StateLabel(job.state()), std::max(run_time, absl::ZeroDuration()));
+  }
+  spdlog::info("attempt ended job={} attempt={} cause={} state={} reason=\"{}\"", record.id,
+               job.attempt(), cause, JobStateName(job.state()), job.state_reason());
+  state_.notifier.Notify(record.id);
+  state_.notifier.Notify(kQueueTopic);
+}
+
+}  // namespace quantry::server

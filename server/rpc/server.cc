@@ -1,0 +1,150 @@
+#include "server/rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "server/core/error_details.h"
+
+namespace quantry::server {
+namespace {
+
+constexpr int kMaxMessageBytes = 4 << 20;
+constexpr int kKeepaliveTimeMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr int kMinPingIntervalMs = 5'000;
+// gRPC adds a jitter of 10 % of its own.
+constexpr int kMaxConnectionAgeMs = 3'600'000;
+constexpr int kConnectionAgeGraceMs = 300'000;
+constexpr absl::Duration kDestructorGrace = absl::Milliseconds(200);
+
+const char* const kServices[] = {"quantry.v1.JobService", "quantry.v1.BlobService",
+                                 "quantry.v1.WorkerService", "quantry.v1.CapabilityService"};
+
+// `address` ("HOST:PORT") with another port.
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+absl::Status CheckOptions(const ServerOptions& options) {
+  if (options.lease_duration < absl::Seconds(1)) {
+    return absl::InvalidArgumentError(absl::StrCat("lease duration is ",
+                                                   absl::FormatDuration(options.lease_duration),
+                                                   "; allowed: 1 s or more"));
+  }
+  if (options.max_upload_bytes <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max upload size is ", options.max_upload_bytes, "; allowed: 1 byte or more"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CannotListen(const std::string& address, absl::string_view why) {
+  return MakeError(absl::StatusCode::kUnavailable, "ADDRESS_UNAVAILABLE",
+                   absl::StrCat("cannot listen on ", address, why));
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options, JobStore& jobs, BlobStore& blobs, const Clock& clock)
+    : state_(jobs, blobs, clock, options.lease_duration),
+      jobs_(state_, std::random_device{}()),
+      leases_(state_),
+      job_service_(jobs_, state_.metrics),
+      worker_service_(leases_, state_.metrics),
+      blob_service_(blobs, options.max_upload_bytes, state_.metrics),
+      capability_service_(state_, options.max_upload_bytes),
+      collector_(std::make_shared<JobsCollector>(jobs)) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, JobStore& jobs,
+                                                      BlobStore& blobs, const Clock& clock) {
+  QUANTRY_RETURN_IF_ERROR(CheckOptions(options));
+  std::unique_ptr<Server> server(new Server(options, jobs, blobs, clock));
+  QUANTRY_RETURN_IF_ERROR(server->leases_.Load());
+  QUANTRY_RETURN_IF_ERROR(server->StartMetrics(options));
+  QUANTRY_RETURN_IF_ERROR(server->StartGrpc(options));
+  const absl::Duration period =
+      std::clamp(options.lease_duration / 10, absl::Milliseconds(100), absl::Seconds(1));
+  server->sweeper_ = std::thread([raw = server.get(), period] { raw->SweepUntilStopped(period); });
+  return server;
+}
+
+absl::Status Server::StartGrpc(const ServerOptions& options) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kMaxConnectionAgeMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, kConnectionAgeGraceMs);
+  builder.RegisterService(&job_service_);
+  builder.RegisterService(&blob_service_);
+  builder.RegisterService(&worker_service_);
+  builder.RegisterService(&capability_service_);
+  grpc_ = builder.BuildAndStart();
+  if (grpc_ == nullptr || port == 0) return CannotListen(options.listen, "");
+  for (const char* service : kServices) {
+    grpc_->GetHealthCheckService()->SetServingStatus(service, true);
+  }
+  listen_address_ = WithPort(options.listen, port);
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartMetrics(const ServerOptions& options) {
+  if (options.metrics.empty()) return absl::OkStatus();
+  try {
+    exposer_ = std::make_unique<prometheus::Exposer>(options.metrics, 1);
+    exposer_->RegisterCollectable(state_.metrics.registry());
+    exposer_->RegisterCollectable(collector_);
+    metrics_address_ = WithPort(options.metrics, exposer_->GetListeningPorts().at(0));
+  } catch (const std::exception& error) {
+    return CannotListen(options.metrics, absl::StrCat(": ", error.what()));
+  }
+  return absl::OkStatus();
+}
+
+void Server::SweepUntilStopped(absl::Duration period) {
+  std::unique_lock lock(mutex_);
+  while (
+      !stop_changed_.wait_for(lock, absl::ToChronoNanoseconds(period), [&] { return stopping_; })) {
+    lock.unlock();
+    leases_.Sweep();
+    lock.lock();
+  }
+}
+
+void Server::Drain(absl::Duration grace) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+  }
+  stop_changed_.notify_all();
+  if (grpc_ != nullptr) {
+    grpc_->GetHealthCheckService()->Shutdown();
+    state_.notifier.Shutdown();
+    grpc_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(grace));
+    grpc_->Wait();
+  }
+  if (sweeper_.joinable()) sweeper_.join();
+  exposer_.reset();
+}
+
+Server::~Server() { Drain(kDestructorGrace); }
+
+}  // namespace quantry::server

@@ -1,0 +1,86 @@
+#ifndef QUANTRY_SERVER_RPC_SERVER_H_
+#define QUANTRY_SERVER_RPC_SERVER_H_
+
+#include <grpcpp/server.h>
+#include <prometheus/exposer.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "server/rpc/blob_service.h"
+#include "server/rpc/capability_service.h"
+#include "server/rpc/control_state.h"
+#include "server/rpc/job_controller.h"
+#include "server/rpc/job_service.h"
+#include "server/rpc/jobs_collector.h"
+#include "server/rpc/lease_controller.h"
+#include "server/rpc/worker_service.h"
+
+namespace quantry::server {
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:50051";  // HOST:PORT of gRPC; port 0: any free one
+  std::string metrics;                     // HOST:PORT of Prometheus' endpoint; empty: none
+  absl::Duration lease_duration = absl::Seconds(30);  // at least 1 s
+  int64_t max_upload_bytes = int64_t{4} << 30;        // > 0
+};
+
+// A running quantry-server: the gRPC services, health and reflection, the Prometheus endpoint and
+// the thread that ends leases. Thread-safe.
+class Server {
+ public:
+  // Starts to serve. The references must outlive the server. UNAVAILABLE, naming the address, if it
+  // can't be listened on; INVALID_ARGUMENT for wrong options.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, JobStore& jobs,
+                                                       BlobStore& blobs, const Clock& clock);
+
+  // Drains with a short grace if that was not done.
+  ~Server();
+
+  // HOST:PORT with the real port.
+  const std::string& listen_address() const { return listen_address_; }
+  const std::string& metrics_address() const { return metrics_address_; }
+
+  // Ends the service in order: health says NOT_SERVING, streams and long polls end with what tells
+  // the caller to come back, calls in progress get `grace` to finish, then are cut. Once.
+  void Drain(absl::Duration grace);
+
+  // Ends leases that are over now, as the server's own thread does about every second.
+  void Sweep() { leases_.Sweep(); }
+
+ private:
+  Server(const ServerOptions& options, JobStore& jobs, BlobStore& blobs, const Clock& clock);
+
+  absl::Status StartGrpc(const ServerOptions& options);
+  absl::Status StartMetrics(const ServerOptions& options);
+  void SweepUntilStopped(absl::Duration period);
+
+  ControlState state_;
+  JobController jobs_;
+  LeaseController leases_;
+  JobService job_service_;
+  WorkerService worker_service_;
+  BlobService blob_service_;
+  CapabilityService capability_service_;
+  std::shared_ptr<JobsCollector> collector_;
+
+  std::string listen_address_;
+  std::string metrics_address_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::mutex mutex_;
+  std::condition_variable stop_changed_;
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread sweeper_;
+};
+
+}  // namespace quantry::server
+
+#endif  // QUANTRY_SERVER_RPC_SERVER_H_
