@@ -1,0 +1,226 @@
+#include "worker/engine/export/to_qdq.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "common/files.h"
+#include "tests/worker/engine/passes/small_net.h"
+#include "worker/engine/export/tensor_report.h"
+#include "worker/engine/export/write_onnx.h"
+#include "worker/engine/import/import_onnx.h"
+#include "worker/engine/passes/annotate.h"
+#include "worker/engine/passes/fold_batch_norm.h"
+#include "worker/engine/passes/insert_fake_quant.h"
+#include "worker/engine/quant/qparams.h"
+
+namespace quantry::engine {
+namespace {
+
+using ::testing::HasSubstr;
+
+Graph Quantized(Graph graph, const QuantConfig& config, const at::Tensor& data) {
+  if (FoldsBatchNormBeforeTraining(config)) FoldBatchNorm(graph);
+  InsertFakeQuant(graph, Annotate(graph, config, {}).value());
+  RunGraph(graph, data, RunPhase::kCalibrate);
+  return graph;
+}
+
+double RelativeError(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - b).norm() / b.norm()).item<double>();
+}
+
+struct Case {
+  int bits;
+  const char* weight_quantizer;
+  const char* activation_quantizer;
+  bool pact;
+};
+
+class ToQdqTest : public ::testing::TestWithParam<Case> {
+ protected:
+  static QuantConfig Config() {
+    QuantConfig config;
+    config.weight_bits = config.activation_bits = GetParam().bits;
+    config.weight_quantize_type = GetParam().weight_quantizer;
+    config.activation_quantize_type = GetParam().activation_quantizer;
+    if (GetParam().pact) config.activation_preprocess_type = config.weight_preprocess_type = "PACT";
+    return config;
+  }
+};
+
+TEST_P(ToQdqTest, ComputesWhatWasTrainedAlsoAfterWritingAndReading) {
+  const at::Tensor data = (torch::manual_seed(7), at::randn({32, 3, 8, 8}));
+  Graph trained = Quantized(BuildSmallNet(11), Config(), data);
+  // As training would leave it: alpha below what was observed.
+  for (Value* alpha : PactAlphas(trained)) alpha->tensor().mul_(0.7);
+  const at::Tensor expected = RunGraph(trained, data);
+  const auto qdq = ToQdq(trained);
+  ASSERT_TRUE(qdq.ok()) << qdq.status();
+  for (const Node* node : qdq->nodes()) {
+    EXPECT_NE(node->op(), "quantry.FakeQuantize");
+    EXPECT_NE(node->op(), "BatchNormalization");
+    EXPECT_NE(node->op(), "Dropout");
+  }
+  EXPECT_EQ(qdq->outputs().at(0)->name(), "logits");
+  const at::Tensor actual = RunGraph(*qdq, data);
+  // A value that lies next to the middle of two integers may go either way, and biases are whole
+  // multiples of input step times weight step.
+  EXPECT_LT(RelativeError(actual, expected), GetParam().bits == 8 ? 0.01 : 0.1);
+
+  const auto bytes = WriteOnnx(*qdq);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto read = ImportOnnx(*bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(at::allclose(RunGraph(*read, data), actual, 1e-5, 1e-6));
+}
+
+TEST_P(ToQdqTest, WeightsAreSmallIntegersAndBiasesInt32) {
+  const at::Tensor data = (torch::manual_seed(8), at::randn({8, 3, 8, 8}));
+  const auto qdq = ToQdq(Quantized(BuildSmallNet(12), Config(), data));
+  ASSERT_TRUE(qdq.ok()) << qdq.status();
+  int layers = 0;
+  for (const Node* node : qdq->nodes()) {
+    if (node->op() != "Conv" && node->op() != "Gemm") continue;
+    ++layers;
+    const Node* weight = node->input(1)->producer();
+    ASSERT_NE(weight, nullptr);
+    const at::Tensor& integers = weight->input(0)->tensor();
+    ASSERT_EQ(integers.scalar_type(), at::kChar);
+    EXPECT_LE(integers.to(at::kInt).abs().max().item<int>(), QuantMax(GetParam().bits));
+    EXPECT_TRUE((weight->input(1)->tensor() > 0).all().item<bool>());
+    const Node* bias = node->input(2)->producer();
+    ASSERT_NE(bias, nullptr);
+    EXPECT_EQ(bias->input(0)->tensor().scalar_type(), at::kInt);
+    const at::Tensor step =
+        weight->input(1)->tensor() * node->input(0)->producer()->input(1)->tensor();
+    EXPECT_TRUE(at::equal(bias->input(1)->tensor(), step));
+  }
+  EXPECT_EQ(layers, 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ToQdqTest,
+    ::testing::Values(Case{8, "channel_wise_abs_max", "moving_average_abs_max", false},
+                      Case{8, "abs_max", "abs_max", false},
+                      Case{8, "moving_average_abs_max", "moving_average_abs_max", true},
+                      Case{4, "channel_wise_abs_max", "moving_average_abs_max", false},
+                      Case{4, "channel_wise_abs_max", "abs_max", true},
+                      Case{3, "abs_max", "moving_average_abs_max", true}));
+
+// One layer: the only differences are float rounding and the rounded bias.
+TEST(ToQdqExactTest, OneLayerDiffersByTheBiasStepAtMost) {
+  for (const int bits : {2, 4, 8}) {
+    torch::manual_seed(21);
+    Graph graph;
+    Value* input = graph.AddInput("input", {.dtype = at::kFloat});
+    graph.AddOutput(AddConv(graph, "conv", input, 3, 16, 1, /*norm=*/true));
+    QuantConfig config;
+    config.weight_bits = config.activation_bits = bits;
+    const at::Tensor data = at::randn({4, 3, 9, 9});
+    const Graph trained = Quantized(std::move(graph), config, data);
+    const auto qdq = ToQdq(trained);
+    ASSERT_TRUE(qdq.ok()) << qdq.status();
+    const Node* conv = qdq->FindNode("conv");
+    const at::Tensor half_step = conv->input(2)->producer()->input(1)->tensor() / 2;
+    const at::Tensor difference = (RunGraph(*qdq, data) - RunGraph(trained, data)).abs();
+    EXPECT_TRUE((difference <= half_step.view({1, -1, 1, 1}) + 1e-4).all().item<bool>()) << bits;
+    // Channel 0 has gamma = 0: nothing but its beta, and precisely that.
+    EXPECT_LT(difference.select(1, 0).max().item<float>(), 1e-5);
+  }
+}
+
+TEST(ToQdqExactTest, BiasFarAboveTheWeightsStillFits) {
+  torch::manual_seed(22);
+  Graph graph;
+  Value* input = graph.AddInput("input", {.dtype = at::kFloat});
+  graph.AddOutput(AddConv(graph, "conv", input, 3, 4, 1, /*norm=*/true));
+  graph.FindValue("conv.gamma")->tensor().fill_(1e-9);
+  graph.FindValue("conv.beta")->tensor().fill_(100);
+  const at::Tensor data = at::randn({2, 3, 9, 9});
+  const auto qdq = ToQdq(Quantized(std::move(graph), {}, data));
+  ASSERT_TRUE(qdq.ok()) << qdq.status();
+  EXPECT_LT((RunGraph(*qdq, data) - 100).abs().max().item<float>(), 1e-3);
+}
+
+TEST(ToQdqExactTest, UncalibratedAndNotFiniteAreRefused) {
+  Graph graph = BuildSmallNet(1);
+  InsertFakeQuant(graph, Annotate(graph, {}, {}).value());
+  const auto early = ToQdq(graph);
+  EXPECT_EQ(early.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(early.status().message()), HasSubstr("calibrate"));
+  RunGraph(graph, at::randn({1, 3, 8, 8}), RunPhase::kCalibrate);
+  graph.FindValue("input.scale")->tensor().fill_(std::numeric_limits<float>::infinity());
+  EXPECT_THAT(std::string(ToQdq(graph).status().message()), HasSubstr("'input' is not finite"));
+}
+
+TEST(ToQdqExactTest, LayersLeftInFloatStayFloatAndAreFolded) {
+  QuantConfig config;
+  config.not_quant_pattern = {"depthwise", "head"};
+  const at::Tensor data = at::randn({4, 3, 8, 8});
+  const Graph trained = Quantized(BuildSmallNet(13), config, data);
+  const auto qdq = ToQdq(trained);
+  ASSERT_TRUE(qdq.ok()) << qdq.status();
+  EXPECT_EQ(qdq->FindNode("depthwise")->input(1)->tensor().scalar_type(), at::kFloat);
+  EXPECT_EQ(qdq->FindNode("depthwise.norm"), nullptr);
+  EXPECT_LT(RelativeError(RunGraph(*qdq, data), RunGraph(trained, data)), 0.01);
+}
+
+TEST(WriteOnnxTest, FloatModelKeepsBatchNormAndComputesTheSame) {
+  Graph graph = BuildSmallNet(14);
+  const at::Tensor data = at::randn({3, 3, 8, 8});
+  const at::Tensor expected = RunGraph(graph, data);
+  const auto path = std::filesystem::path(::testing::TempDir()) / "float.onnx";
+  ASSERT_TRUE(WriteOnnxFile(graph, path).ok());
+  const auto read = ImportOnnxFile(path);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(at::equal(RunGraph(*read, data), expected));
+  EXPECT_NE(read->FindNode("stem.norm"), nullptr);
+  EXPECT_EQ(read->ParameterCount(), graph.ParameterCount());
+  EXPECT_EQ(read->inputs().at(0)->type.shape->at(0), std::nullopt);
+  EXPECT_TRUE(RemoveAll(path).ok());
+}
+
+TEST(WriteOnnxTest, AxesOfReductionsBecomeAttributesAndComeBack) {
+  Graph graph;
+  Value* input = graph.AddInput("input", {.dtype = at::kFloat});
+  Value* axes =
+      graph.AddInitializer("axes", at::tensor({2, 3}, at::kLong), InitializerRole::kConstant);
+  graph.AddOutput(
+      graph.AddNode("ReduceMean", "mean", {input, axes}, {{"keepdims", int64_t{0}}})->output());
+  const auto bytes = WriteOnnx(graph);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto read = ImportOnnx(*bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  const at::Tensor x = at::randn({2, 3, 4, 5});
+  EXPECT_TRUE(at::equal(RunGraph(*read, x), x.mean({2, 3})));
+}
+
+TEST(WriteOnnxTest, OurOwnOperatorsAreRefusedByName) {
+  Graph graph = BuildSmallNet(1);
+  InsertFakeQuant(graph, Annotate(graph, {}, {}).value());
+  EXPECT_THAT(std::string(WriteOnnx(graph).status().message()), HasSubstr("input.fake_quant"));
+}
+
+TEST(TensorReportTest, OneEntryPerQuantizedInput) {
+  QuantConfig config;
+  config.weight_bits = 4;
+  config.activation_preprocess_type = "PACT";
+  const at::Tensor data = at::randn({4, 3, 8, 8});
+  const Graph trained = Quantized(BuildSmallNet(15), config, data);
+  const std::vector<TensorReport> reports = ReportTensors(trained);
+  ASSERT_EQ(reports.size(), 8u);
+  EXPECT_EQ(reports[0].layer, "stem");
+  EXPECT_EQ(reports[0].value, "input");
+  EXPECT_EQ(reports[0].quantizer, "PACT+moving_average_abs_max");
+  EXPECT_NEAR(reports[0].scale_max, data.abs().max().item<double>() / 127, 1e-6);
+  EXPECT_TRUE(reports[1].is_weight);
+  EXPECT_TRUE(reports[1].per_channel);
+  EXPECT_EQ(reports[1].bits, 4);
+  EXPECT_LT(reports[1].scale_min, reports[1].scale_max);
+  EXPECT_EQ(reports[1].fake_quant_node, "stem.weight.fake_quant");
+}
+
+}  // namespace
+}  // namespace quantry::engine
