@@ -92,6 +92,7 @@ void ProgressReporter::Emit() {
 }
 
 std::optional<double> ProgressReporter::EtaSeconds() const {
+  if (training_steps_left_ + evaluation_batches_left_ == 0) return std::nullopt;
   if (training_steps_left_ > 0 && seconds_per_training_step_ == 0.0) return std::nullopt;
   const double per_batch = seconds_per_evaluation_batch_ > 0.0
                                ? seconds_per_evaluation_batch_

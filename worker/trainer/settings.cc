@@ -71,7 +71,8 @@ std::map<std::string, std::string> RunIdentity(const RunOptions& options,
   settings["training"].erase("threads");
   settings["training"].erase("checkpoint_steps");
   std::map<std::string, std::string> identity;
-  for (const auto& [path, value] : settings.flatten().items()) {
+  const Json flat = settings.flatten();  // outlives items(), which only refers to it
+  for (const auto& [path, value] : flat.items()) {
     identity[absl::StrReplaceAll(path.substr(1), {{"/", "."}})] = value.dump();
   }
   return identity;
