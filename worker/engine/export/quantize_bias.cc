@@ -97,10 +97,10 @@ void QuantizeBias(Graph& graph, const Layer& layer) {
                                 .clamp(-kLargestInteger, kLargestInteger)
                                 .to(at::kInt);
   Value* quantized =
-      graph.AddInitializer(absl::StrCat(name, ".quantized"), stored, InitializerRole::kConstant);
+      graph.AddInitializer(absl::StrCat(name, ".q"), stored, InitializerRole::kConstant);
   Value* scale =
       graph.AddInitializer(absl::StrCat(name, ".step"), step, InitializerRole::kConstant);
-  const Node* dequantize = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dequantize"),
+  const Node* dequantize = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dq"),
                                          {quantized, scale}, {{"axis", int64_t{0}}});
   graph.SetInput(layer.node, 2, dequantize->output());
 }

@@ -57,11 +57,11 @@ absl::Status LowerWeight(Graph& graph, Node* node) {
   const std::string name = weight->name();
   const at::Tensor integers =
       QuantizeToInt8(weight->tensor().detach().cpu(), threshold, spec.bits, spec.axis);
-  Value* stored = Constant(graph, absl::StrCat(name, ".quantized"), integers.contiguous());
+  Value* stored = Constant(graph, absl::StrCat(name, ".q"), integers.contiguous());
   Value* scale = Constant(graph, absl::StrCat(name, ".step"), StepSizes(threshold, spec.bits));
   AttributeMap attributes;
   if (spec.axis >= 0) attributes["axis"] = spec.axis;
-  const Node* dequantize = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dequantize"),
+  const Node* dequantize = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dq"),
                                          {stored, scale}, attributes);
   graph.ReplaceAllUses(node->output(), dequantize->output());
   graph.RemoveNode(node);
@@ -74,15 +74,15 @@ absl::Status LowerActivation(Graph& graph, Node* node) {
   Value* x = node->input(kFakeQuantizeX);
   const std::string name = x->name();
   Value* scale = Constant(graph, absl::StrCat(name, ".step"), StepSizes(threshold, spec.bits));
-  Value* zero_point = Constant(graph, absl::StrCat(name, ".zero_point"), at::zeros({}, at::kChar));
+  Value* zero_point = Constant(graph, absl::StrCat(name, ".zp"), at::zeros({}, at::kChar));
   if (spec.bits < kStoredBits) {
     Value* low = Constant(graph, absl::StrCat(name, ".clip_min"), -threshold);
     Value* high = Constant(graph, absl::StrCat(name, ".clip_max"), threshold);
     x = graph.AddNode("Clip", absl::StrCat(name, ".clip"), {x, low, high})->output();
   }
-  x = graph.AddNode("QuantizeLinear", absl::StrCat(name, ".quantize"), {x, scale, zero_point})
+  x = graph.AddNode("QuantizeLinear", absl::StrCat(name, ".q"), {x, scale, zero_point})
           ->output();
-  x = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dequantize"), {x, scale, zero_point})
+  x = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dq"), {x, scale, zero_point})
           ->output();
   graph.ReplaceAllUses(node->output(), x);
   graph.RemoveNode(node);
@@ -96,7 +96,7 @@ void AddZeroPoints(Graph& graph) {
     const Value* integers = node->input(0);
     if (!integers->is_initializer() || integers->tensor().scalar_type() != at::kChar) continue;
     const at::Tensor zeros = at::zeros_like(node->input(1)->tensor(), at::kChar);
-    graph.SetInput(node, 2, Constant(graph, absl::StrCat(integers->name(), ".zero_point"), zeros));
+    graph.SetInput(node, 2, Constant(graph, absl::StrCat(integers->name(), ".zp"), zeros));
   }
 }
 
