@@ -1,5 +1,9 @@
 #include "client/cli/error_report.h"
 
+#include <vector>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/cli/format.h"
@@ -8,27 +12,39 @@
 namespace quantry::client {
 namespace {
 
-std::string DescribeViolations(const absl::Status& status) {
-  std::string text;
-  const auto add = [&text](absl::string_view subject, absl::string_view description) {
-    absl::StrAppend(&text, "  ", SanitizeLine(subject), ": ", SanitizeLine(description), "\n");
-  };
+// What a detail says of one field, resource or quota.
+struct Violation {
+  std::string subject;
+  std::string description;
+};
+
+std::vector<Violation> ViolationsOf(const absl::Status& status) {
+  std::vector<Violation> violations;
   if (const auto detail = DetailOf<google::rpc::BadRequest>(status)) {
     for (const auto& violation : detail->field_violations()) {
-      add(violation.field(), violation.description());
+      violations.push_back({violation.field(), violation.description()});
     }
   }
   if (const auto detail = DetailOf<google::rpc::PreconditionFailure>(status)) {
     for (const auto& violation : detail->violations()) {
-      add(violation.subject(), violation.description());
+      violations.push_back({violation.subject(), violation.description()});
     }
   }
   if (const auto detail = DetailOf<google::rpc::QuotaFailure>(status)) {
     for (const auto& violation : detail->violations()) {
-      add(violation.subject(), violation.description());
+      violations.push_back({violation.subject(), violation.description()});
     }
   }
-  return text;
+  return violations;
+}
+
+// The message, unless it is but the list of violations, which follows in a readable form.
+std::string Headline(const absl::Status& status, const std::vector<Violation>& violations) {
+  const bool is_list =
+      !violations.empty() && absl::c_all_of(violations, [&status](const Violation& violation) {
+        return absl::StrContains(status.message(), violation.description);
+      });
+  return is_list ? "the request was refused" : SanitizeLine(status.message());
 }
 
 // What to do next; empty where the message says all.
@@ -66,10 +82,15 @@ std::string DescribeError(const absl::Status& status, absl::string_view server) 
   const std::string context = absl::IsUnavailable(status) && reason.empty()
                                   ? absl::StrCat("no server answers at ", server, ": ")
                                   : "";
-  return absl::StrCat("error: ", context, SanitizeLine(status.message()), " (",
-                      absl::StatusCodeToString(status.code()), reason.empty() ? "" : ", ",
-                      SanitizeLine(reason), ")\n", DescribeViolations(status),
-                      NextStep(status, server));
+  const std::vector<Violation> violations = ViolationsOf(status);
+  std::string text = absl::StrCat("error: ", context, Headline(status, violations), " (",
+                                  absl::StatusCodeToString(status.code()),
+                                  reason.empty() ? "" : ", ", SanitizeLine(reason), ")\n");
+  for (const Violation& violation : violations) {
+    absl::StrAppend(&text, "  ", SanitizeLine(violation.subject), ": ",
+                    SanitizeLine(violation.description), "\n");
+  }
+  return absl::StrCat(text, NextStep(status, server));
 }
 
 ExitCode ExitCodeOf(const absl::Status& status) {

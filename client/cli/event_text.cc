@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -35,7 +36,10 @@ std::string DescribeStateChange(const v1::StateChange& change, const Terminal& t
     default:
       text = Colored(terminal, Color::kBold, state);
   }
-  if (!change.worker().empty()) absl::StrAppend(&text, " on ", SanitizeLine(change.worker()));
+  // Reasons often name the worker.
+  if (!change.worker().empty() && !absl::StrContains(change.reason(), change.worker())) {
+    absl::StrAppend(&text, " on ", SanitizeLine(change.worker()));
+  }
   if (change.attempt() > 1) absl::StrAppend(&text, ", attempt ", change.attempt());
   if (!change.reason().empty()) absl::StrAppend(&text, ": ", SanitizeLine(change.reason()));
   if (change.has_failure() && change.state() != v1::JOB_STATE_FAILED) {

@@ -205,7 +205,9 @@ std::string ResultTable(const v1::Job& job) {
   fields.Add("Top-1 artifact",
              result.has_artifact_top1() ? FormatShare(result.artifact_top1()) : "");
   fields.Add("File size", SizeText(result));
-  fields.Add("Train time", FormatElapsed(absl::Seconds(result.train_seconds())));
+  if (result.train_seconds() > 0) {
+    fields.Add("Train time", FormatElapsed(absl::Seconds(result.train_seconds())));
+  }
   return absl::StrCat(fields.Render(), WorstLayersTable(result));
 }
 

@@ -26,6 +26,15 @@ TEST(ErrorReportTest, ListsViolations) {
             "  spec.quant_config.weight_bits: is 1; allowed: 2 to 8\n");
 }
 
+TEST(ErrorReportTest, DoesNotSayViolationsTwice) {
+  google::rpc::BadRequest bad;
+  bad.add_field_violations()->set_field("spec.mode");
+  bad.mutable_field_violations(0)->set_description("is missing");
+  EXPECT_EQ(
+      DescribeError(WithDetail(absl::InvalidArgumentError("spec.mode: is missing"), bad), "h:1"),
+      "error: the request was refused (INVALID_ARGUMENT)\n  spec.mode: is missing\n");
+}
+
 TEST(ErrorReportTest, PreconditionsAndQuotas) {
   google::rpc::PreconditionFailure precondition;
   precondition.add_violations()->set_subject("jobs/x");

@@ -61,6 +61,16 @@ TEST(EventTextTest, LostAttemptSaysWhy) {
             "QUEUED, attempt 2: lease expired after 30 s (the worker was not heard of)");
 }
 
+TEST(EventTextTest, WorkerIsNamedOnce) {
+  v1::Event event;
+  v1::StateChange& change = *event.mutable_state_change();
+  change.set_state(v1::JOB_STATE_LEASED);
+  change.set_worker("workers/w1");
+  EXPECT_EQ(DescribeEvent(event, kPlain), "LEASED on workers/w1");
+  change.set_reason("leased by workers/w1 on cpu");
+  EXPECT_EQ(DescribeEvent(event, kPlain), "LEASED: leased by workers/w1 on cpu");
+}
+
 TEST(EventTextTest, MetricsOfAnEpoch) {
   v1::Event event;
   v1::Metrics& metrics = *event.mutable_metrics();
