@@ -198,8 +198,11 @@ class GraphBuilder {
       return Define(outputs[0], graph_.AddInitializer(outputs[0], std::move(tensor),
                                                       InitializerRole::kConstant));
     }
-    Node* added = graph_.AddNode(QualifiedOp(node), node.name(), std::move(inputs),
-                                 std::move(attributes), outputs);
+    // ONNX does not ask for unique node names.
+    const bool fresh = node.name().empty() || graph_.FindNode(node.name()) == nullptr;
+    const std::string name = fresh ? node.name() : absl::StrCat(node.name(), "_", index);
+    Node* added =
+        graph_.AddNode(QualifiedOp(node), name, std::move(inputs), std::move(attributes), outputs);
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i].empty()) continue;
       QUANTRY_RETURN_IF_ERROR(Define(outputs[i], added->output(i)));

@@ -42,6 +42,7 @@ absl::StatusOr<Graph> Import(absl::string_view bytes, std::optional<std::filesys
                    model.producer_name().empty() ? "unknown" : ForMessage(model.producer_name()),
                    " ", ForMessage(model.producer_version()));
   QUANTRY_RETURN_IF_ERROR(UpgradeNodes(graph, opset));
+  QUANTRY_RETURN_IF_ERROR(VerifyOperators(graph));
   QUANTRY_RETURN_IF_ERROR(SplitMergedInitializers(graph));
   AssignRoles(graph);
   QUANTRY_RETURN_IF_ERROR(Canonicalize(graph));

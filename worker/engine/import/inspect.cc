@@ -100,8 +100,8 @@ absl::StatusOr<OnnxSummary> DescribeOnnx(absl::string_view bytes) {
   std::map<std::string, int64_t> counts;
   for (const auto& node : graph.node()) ++counts[QualifiedOp(node)];
   for (const auto& [op, count] : counts) {
-    // Constant nodes never reach the operators: they become initializers.
-    const bool supported = op == "Constant" || op == "Identity" || FindOperator(op) != nullptr;
+    // Constant nodes become initializers before any operator is looked up.
+    const bool supported = op == "Constant" || FindOperator(op) != nullptr;
     summary.operators.push_back({Clean(op), count, supported});
   }
   summary.node_count = graph.node_size();

@@ -13,7 +13,7 @@
 namespace quantry::engine {
 namespace {
 
-constexpr int kMaxNodes = 200000;
+constexpr int kMaxNodes = 50000;
 
 bool IsDefaultDomain(absl::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
 

@@ -12,7 +12,7 @@ namespace quantry::engine {
 inline constexpr int64_t kMinOpset = 7;
 inline constexpr int64_t kMaxOpset = 21;
 
-// Parses and checks the outer form: it is an ONNX file, whole, with a graph of at most 200000 nodes
+// Parses and checks the outer form: it is an ONNX file, whole, with a graph of at most 50000 nodes
 // and one version of the default operator set. INVALID_ARGUMENT otherwise.
 absl::StatusOr<onnx::ModelProto> ParseModel(absl::string_view bytes);
 

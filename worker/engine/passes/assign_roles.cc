@@ -47,7 +47,7 @@ class Copier {
  public:
   explicit Copier(Graph& graph) : graph_(graph) {}
 
-  absl::StatusOr<Value*> Copy(const Value& initializer) {
+  absl::StatusOr<Value*> Copy(const Value& initializer, const std::string& name) {
     const at::Tensor& tensor = initializer.tensor();
     const int64_t bytes = tensor.numel() * static_cast<int64_t>(tensor.element_size());
     if (bytes > kMaxCopiedBytes - copied_) {
@@ -57,7 +57,7 @@ class Copier {
                                                      kMaxCopiedBytes, " bytes"));
     }
     copied_ += bytes;
-    return graph_.AddInitializer(initializer.name(), tensor.clone(), initializer.role());
+    return graph_.AddInitializer(name, tensor.clone(), initializer.role());
   }
 
  private:
@@ -70,8 +70,8 @@ absl::Status SplitIdentities(Graph& graph, Copier& copier) {
     if (node->op() != "Identity" || node->inputs().size() != 1) continue;
     Value* source = node->input(0);
     if (source == nullptr || !source->is_initializer() || source->tensor().dim() > 1) continue;
-    QUANTRY_ASSIGN_OR_RETURN(Value * copy, copier.Copy(*source));
     const std::string name = node->output()->name();
+    QUANTRY_ASSIGN_OR_RETURN(Value * copy, copier.Copy(*source, name));
     graph.ReplaceAllUses(node->output(), copy);
     graph.RemoveNode(node);
     graph.Rename(copy, name);
@@ -85,7 +85,8 @@ absl::Status SplitState(Graph& graph, Copier& copier) {
     for (size_t i = 0; i < uses.size(); ++i) {
       const bool alone = initializer->uses().size() == 1;
       if (alone || RoleOf(uses[i]) != InitializerRole::kBuffer) continue;
-      QUANTRY_ASSIGN_OR_RETURN(Value * copy, copier.Copy(*initializer));
+      const std::string name = absl::StrCat(uses[i].node->name(), ".state", uses[i].index);
+      QUANTRY_ASSIGN_OR_RETURN(Value * copy, copier.Copy(*initializer, name));
       graph.SetInput(uses[i].node, uses[i].index, copy);
     }
   }

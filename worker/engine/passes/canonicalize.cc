@@ -17,17 +17,10 @@ void RemoveIdentities(Graph& graph) {
   }
 }
 
-void DropTrainingMode(Graph& graph) {
-  for (Node* node : graph.nodes()) {
-    if (node->op() == "BatchNormalization") node->attributes.erase("training_mode");
-  }
-}
-
 }  // namespace
 
 absl::Status Canonicalize(Graph& graph) {
   RemoveIdentities(graph);
-  DropTrainingMode(graph);
   QUANTRY_RETURN_IF_ERROR(FoldConstants(graph));
   FlattenReshapes(graph);
   FuseHardSwish(graph);

@@ -11,7 +11,6 @@ namespace quantry::engine {
 //  - what is computed from constants and known shapes alone becomes a constant (fold_constants.h);
 //  - a Reshape to [batch, rest], also one computed from Shape, becomes Flatten(axis=1);
 //  - x * HardSigmoid(x) and x * Clip(x + 3, 0, 6) / 6 become HardSwish (fuse_hard_swish.h);
-//  - BatchNormalization loses training_mode: the phase of the run decides;
 //  - nodes and initializers that nobody uses go.
 // Dropout stays. Names of inputs and outputs stay. Running it twice changes nothing.
 // INVALID_ARGUMENT names a node whose constant inputs its operator refuses.

@@ -41,10 +41,7 @@ bool AllConstant(const Node& node) {
 }
 
 bool IsFoldable(const Node& node, const OperatorDef& def) {
-  const auto inputs = static_cast<int>(node.inputs().size());
-  const bool arity = inputs >= def.min_inputs && inputs <= def.max_inputs &&
-                     node.outputs().size() == 1 && def.evaluate != nullptr;
-  if (!arity || !AllConstant(node)) return false;
+  if (def.evaluate == nullptr || !AllConstant(node)) return false;
   if (Contains(kMoving, node.op())) return true;
   if (!Contains(kBroadcasting, node.op())) return false;
   int64_t elements = 1;
@@ -58,9 +55,7 @@ bool IsFoldable(const Node& node, const OperatorDef& def) {
 
 absl::StatusOr<at::Tensor> Evaluate(const Node& node, const OperatorDef& def) {
   const std::string context = absl::StrCat("node '", node.name(), "' (", node.op(), ")");
-  if (def.validate != nullptr) {
-    QUANTRY_RETURN_IF_ERROR(WithContext(def.validate(node), context));
-  }
+  QUANTRY_RETURN_IF_ERROR(WithContext(VerifyOperator(node, def), context));
   std::vector<at::Tensor> inputs;
   for (const Value* input : node.inputs()) {
     inputs.push_back(input == nullptr ? at::Tensor() : input->tensor());
