@@ -10,7 +10,7 @@
 
 namespace quantry::engine {
 
-// Helpers of OperatorDef::evaluate and layer_type. All throw nothing but c10::Error.
+// What OperatorDef::evaluate and layer_type share. All throw nothing but c10::Error.
 
 // The elements of an integer tensor (shape, axes, pads), on any device.
 std::vector<int64_t> IntsOf(const at::Tensor& tensor);

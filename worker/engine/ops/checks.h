@@ -22,7 +22,7 @@ absl::Status CheckFinite(const Node& node, absl::string_view name);
 absl::Status CheckOneOf(const Node& node, absl::string_view name,
                         std::initializer_list<absl::string_view> allowed);
 
-// An axis: sizes of more than 16 dimensions are no network's.
+// An axis from -16 to 16: no network has tensors of more dimensions.
 absl::Status CheckAxis(const Node& node, absl::string_view name);
 
 }  // namespace quantry::engine

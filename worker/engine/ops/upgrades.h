@@ -13,7 +13,7 @@
 
 namespace quantry::engine {
 
-// Helpers of OperatorDef::upgrade, which meets nodes that nothing has checked yet.
+// What OperatorDef::upgrade functions share; they meet nodes that nothing has checked yet.
 
 // Takes attribute `name` off the node. Empty if it is not there; INVALID_ARGUMENT if it has another
 // type.

@@ -7,6 +7,10 @@
 
 #include <map>
 #include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "worker/engine/zoo/zoo.h"
 
 namespace quantry::engine {
 namespace {
@@ -177,6 +181,32 @@ TEST(ExecutorTest, TrainingStepGivesTorchsGradientsAndStatistics) {
   mean->tensor().zero_();
   EXPECT_TRUE(at::equal(RunOne(*executor, pictures), at::full({5, 4, 6, 6}, 2.0)));
 }
+
+// A node that falls back to the other layout costs two copies of its picture.
+class LayoutTest : public testing::TestWithParam<absl::string_view> {};
+
+TEST_P(LayoutTest, PicturesStayChannelsLast) {
+  const auto graph = BuildZooModel(GetParam(), {.num_classes = 10, .width = 0.5, .image_size = 64});
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  int pictures = 0;
+  const auto check = [&pictures](const Node& node, absl::Span<const at::Tensor>,
+                                 absl::Span<const at::Tensor> outputs) {
+    const at::Tensor& y = outputs[0];
+    if (y.dim() != 4) return absl::OkStatus();
+    ++pictures;
+    EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast)) << node.name();
+    return absl::OkStatus();
+  };
+  const at::Tensor x = at::ones({2, 3, 64, 64}).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto executor = ExecutorOf(*graph);
+  for (const EvaluateContext& context : {kEvaluation, kTraining}) {
+    ASSERT_TRUE(executor->Run({x}, context, check).ok());
+  }
+  EXPECT_GT(pictures, 50);
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, LayoutTest, testing::ValuesIn(ZooModelNames()),
+                         [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
 }  // namespace quantry::engine
