@@ -1,5 +1,6 @@
 """A running Quantry for tests: real server, worker and trainer on free ports, and the real client."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -22,6 +23,7 @@ class Service:
         self.lease_seconds = lease_seconds
         self.listen = "127.0.0.1:0"
         self.metrics = None
+        self.logs = contextlib.ExitStack()
         self.server = None
         self.worker = None
 
@@ -42,10 +44,11 @@ class Service:
         if error_type:
             for log in sorted(self.dir.glob("*.log")):
                 print(f"--- {log.name} (end)\n{log.read_text(errors='replace')[-4000:]}")
+        self.logs.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def _spawn(self, name, *arguments):
-        log = open(self.dir / f"{name}.log", "ab")
+        log = self.logs.enter_context(open(self.dir / f"{name}.log", "ab"))
         return subprocess.Popen([str(BIN / f"quantry-{name}"), *arguments], stdout=log, stderr=log,
                                 stdin=subprocess.DEVNULL)
 

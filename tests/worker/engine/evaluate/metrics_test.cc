@@ -36,7 +36,7 @@ TEST(ClassificationMetricsTest, LossIsMeanCrossEntropy) {
 
 TEST(ClassificationMetricsTest, FewClassesAreAllInTheTopFive) {
   ClassificationMetrics metrics;
-  metrics.Add(at::tensor({{1.f, 2.f}}), at::zeros({1}, at::kLong));
+  metrics.Add(at::tensor({1.f, 2.f}).view({1, 2}), at::zeros({1}, at::kLong));
   EXPECT_EQ(metrics.top1(), 0.0);
   EXPECT_EQ(metrics.top5(), 1.0);
 }

@@ -1,0 +1,224 @@
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "tests/server/rpc/server_fixture.h"
+#include "tests/server/sample_spec.h"
+
+// A job's life through the real gRPC services, with calls in place of a worker.
+namespace quantry::server {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class JobLifeTest : public ServerFixture {};
+
+TEST_F(JobLifeTest, FromSubmitToSuccessWithAWatcher) {
+  const std::string name = Submit(SampleSpec());
+  EXPECT_THAT(Get(name).state_reason(), HasSubstr("none is connected"));
+  EXPECT_EQ(Get(name).queue_position(), 1);
+  std::vector<v1::Event> events;
+  grpc::Status watched;
+  std::thread watcher([&] { watched = Watch(name, 0, &events); });
+
+  Register("w");
+  const v1::AcquireLeaseResponse work = Acquire("w");
+  ASSERT_TRUE(work.has_lease());
+  EXPECT_EQ(work.lease().job(), name);
+  EXPECT_EQ(work.lease().attempt(), 1);
+  EXPECT_EQ(work.model_blob(), "");
+  ASSERT_TRUE(Report("w", work.lease(), 1, {StepEvent(1), StepEvent(2)}).ok());
+  ASSERT_TRUE(Report("w", work.lease(), 1, {StepEvent(1), StepEvent(2), StepEvent(3)}).ok());
+  EXPECT_EQ(Get(name).state(), v1::JOB_STATE_RUNNING);
+  v1::FinishAttemptRequest finish = SuccessOutcome("w", work.lease());
+  v1::Artifact& artifact = *finish.mutable_success()->add_artifacts();
+  artifact.set_name("model.float.onnx");
+  artifact.set_blob(StoreBlob(FakeModel()));
+  artifact.set_size_bytes(static_cast<int64_t>(FakeModel().size()));
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  ASSERT_TRUE(Finish(finish, &state).ok());
+  EXPECT_EQ(state, v1::JOB_STATE_SUCCEEDED);
+  ASSERT_TRUE(Finish(finish, &state).ok()) << "a repeat after a lost answer";
+  watcher.join();
+
+  EXPECT_TRUE(watched.ok()) << watched.error_message();
+  // QUEUED, LEASED, RUNNING, 3 steps, artifact, result, SUCCEEDED.
+  ASSERT_THAT(events, SizeIs(9));
+  for (size_t i = 0; i < events.size(); ++i) EXPECT_EQ(events[i].sequence(), i + 1);
+  EXPECT_EQ(events.back().state_change().state(), v1::JOB_STATE_SUCCEEDED);
+  std::vector<v1::Event> rest;
+  EXPECT_TRUE(Watch(name, 6, &rest).ok());
+  ASSERT_THAT(rest, SizeIs(3));
+  EXPECT_EQ(rest.front().sequence(), 7);
+  std::vector<v1::Event> none;
+  EXPECT_TRUE(Watch(name, 9, &none).ok());
+  EXPECT_THAT(none, SizeIs(0));
+  EXPECT_EQ(ErrorOf(Watch(name, 10, &none)).code, grpc::StatusCode::OUT_OF_RANGE);
+
+  v1::JobSpec next = SampleSpec();
+  next.mutable_model()->set_job(name);
+  Submit(next);
+  EXPECT_EQ(Acquire("w").model_blob(), artifact.blob());
+}
+
+TEST_F(JobLifeTest, AJobsModelMustExistAndHaveSucceeded) {
+  v1::JobSpec spec = SampleSpec();
+  grpc::ClientContext missing;
+  v1::CreateJobRequest request;
+  spec.mutable_model()->set_job("jobs/00000000000000000001");
+  *request.mutable_spec() = spec;
+  v1::Job job;
+  EXPECT_EQ(ErrorOf(jobs_->CreateJob(&missing, request, &job)).code, grpc::StatusCode::NOT_FOUND);
+  request.mutable_spec()->mutable_model()->set_job(Submit(SampleSpec()));
+  grpc::ClientContext queued;
+  const CallError error = ErrorOf(jobs_->CreateJob(&queued, request, &job));
+  EXPECT_EQ(error.code, grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(error.info.reason(), "MODEL_JOB_NOT_SUCCEEDED");
+}
+
+TEST_F(JobLifeTest, RefusesAFileThatIsNoModel) {
+  v1::CreateJobRequest request;
+  *request.mutable_spec() = SampleSpec();
+  request.mutable_spec()->mutable_model()->set_blob(StoreBlob("this is a text, not a model"));
+  grpc::ClientContext context;
+  v1::Job job;
+  const CallError error = ErrorOf(jobs_->CreateJob(&context, request, &job));
+  EXPECT_EQ(error.code, grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(error.info.domain(), "quantry");
+  EXPECT_EQ(error.info.reason(), "MODEL_INVALID");
+  ASSERT_THAT(error.bad_request.field_violations(), SizeIs(1));
+  EXPECT_EQ(error.bad_request.field_violations(0).field(), "spec.model.blob");
+  request.mutable_spec()->mutable_model()->set_blob(StoreBlob(FakeModel()));
+  grpc::ClientContext good;
+  EXPECT_TRUE(jobs_->CreateJob(&good, request, &job).ok());
+}
+
+TEST_F(JobLifeTest, ARequestIdMakesOneJob) {
+  v1::CreateJobRequest request;
+  *request.mutable_spec() = SampleSpec();
+  request.set_request_id("3f2b8c1e-5d4a-4f6b-9c7d-8e9f0a1b2c3d");
+  std::atomic<int> failures = 0;
+  std::vector<std::string> names(8);
+  std::vector<std::thread> clients;
+  for (std::string& name : names) {
+    clients.emplace_back([&] {
+      grpc::ClientContext context;
+      v1::Job job;
+      if (!jobs_->CreateJob(&context, request, &job).ok()) ++failures;
+      name = job.name();
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(failures, 0);
+  for (const std::string& name : names) EXPECT_EQ(name, names.front());
+  request.mutable_spec()->set_priority(3);
+  grpc::ClientContext other;
+  v1::Job job;
+  EXPECT_EQ(ErrorOf(jobs_->CreateJob(&other, request, &job)).info.reason(), "REQUEST_ID_REUSED");
+  request.set_request_id("no uuid");
+  grpc::ClientContext wrong;
+  EXPECT_EQ(ErrorOf(jobs_->CreateJob(&wrong, request, &job)).info.reason(), "INVALID_REQUEST_ID");
+}
+
+TEST_F(JobLifeTest, ValidateOnlyStoresNothing) {
+  v1::CreateJobRequest request;
+  *request.mutable_spec() = SampleSpec();
+  request.set_validate_only(true);
+  grpc::ClientContext context;
+  v1::Job job;
+  ASSERT_TRUE(jobs_->CreateJob(&context, request, &job).ok());
+  EXPECT_EQ(job.name(), "");
+  grpc::ClientContext list_context;
+  v1::ListJobsResponse list;
+  ASSERT_TRUE(jobs_->ListJobs(&list_context, v1::ListJobsRequest(), &list).ok());
+  EXPECT_THAT(list.jobs(), SizeIs(0));
+}
+
+TEST_F(JobLifeTest, ListsInPages) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 5; ++i) names.push_back(Submit(SampleSpec()));
+  std::vector<std::string> listed;
+  v1::ListJobsRequest request;
+  request.set_page_size(2);
+  do {
+    grpc::ClientContext context;
+    v1::ListJobsResponse page;
+    ASSERT_TRUE(jobs_->ListJobs(&context, request, &page).ok());
+    for (const v1::Job& job : page.jobs()) listed.push_back(job.name());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(listed, testing::ElementsAreArray(names.rbegin(), names.rend()));
+  request.set_page_token("bogus");
+  grpc::ClientContext bogus;
+  v1::ListJobsResponse page;
+  EXPECT_EQ(jobs_->ListJobs(&bogus, request, &page).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  request.clear_page_token();
+  request.set_filter("x");
+  grpc::ClientContext filter;
+  EXPECT_EQ(jobs_->ListJobs(&filter, request, &page).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(JobLifeTest, CancelOfAQueuedAndOfARunningJob) {
+  const std::string queued = Submit(SampleSpec());
+  v1::CancelJobRequest request;
+  request.set_name(queued);
+  v1::Job job;
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    ASSERT_TRUE(jobs_->CancelJob(&context, request, &job).ok());
+    EXPECT_EQ(job.state(), v1::JOB_STATE_CANCELLED);
+  }
+  const std::string running = Submit(SampleSpec());
+  Register("w");
+  const v1::Lease lease = Acquire("w").lease();
+  ASSERT_TRUE(Report("w", lease, 1, {StepEvent(1)}).ok());
+  v1::HeartbeatResponse beat;
+  ASSERT_TRUE(Heartbeat("w", lease, &beat).ok());
+  EXPECT_FALSE(beat.cancel());
+  request.set_name(running);
+  grpc::ClientContext context;
+  ASSERT_TRUE(jobs_->CancelJob(&context, request, &job).ok());
+  EXPECT_EQ(job.state(), v1::JOB_STATE_RUNNING);
+  ASSERT_TRUE(Heartbeat("w", lease, &beat).ok());
+  EXPECT_TRUE(beat.cancel());
+  v1::FinishAttemptRequest finish;
+  finish.set_worker_id("w");
+  *finish.mutable_lease() = lease;
+  finish.set_cancelled(true);
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  ASSERT_TRUE(Finish(finish, &state).ok());
+  EXPECT_EQ(state, v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(JobLifeTest, VerbsOfALaterReleaseSaySo) {
+  grpc::ClientContext context;
+  v1::PauseJobRequest request;
+  v1::Job job;
+  const grpc::Status status = jobs_->PauseJob(&context, request, &job);
+  EXPECT_EQ(ErrorOf(status).code, grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("later release"));
+  EXPECT_EQ(ErrorOf(status).info.domain(), "quantry");
+}
+
+TEST_F(JobLifeTest, CapabilitiesShowWorkersAndLimits) {
+  Register("w");
+  Submit(SampleSpec());
+  const std::string job = Acquire("w").lease().job();
+  grpc::ClientContext context;
+  v1::Capabilities capabilities;
+  ASSERT_TRUE(
+      capabilities_->GetCapabilities(&context, v1::GetCapabilitiesRequest(), &capabilities).ok());
+  EXPECT_EQ(capabilities.max_upload_bytes(), 4 << 20);
+  EXPECT_THAT(capabilities.modes(), SizeIs(3));
+  ASSERT_THAT(capabilities.workers(), SizeIs(1));
+  EXPECT_EQ(capabilities.workers(0).name(), "workers/w");
+  EXPECT_TRUE(capabilities.workers(0).alive());
+  EXPECT_EQ(capabilities.workers(0).job(), job);
+}
+
+}  // namespace
+}  // namespace quantry::server

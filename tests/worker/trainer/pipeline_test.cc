@@ -1,0 +1,197 @@
+#include "worker/trainer/pipeline.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "common/files.h"
+#include "nlohmann/json.hpp"
+#include "tests/worker/trainer/recording_sink.h"
+#include "worker/engine/train/checkpoint.h"
+#include "worker/trainer/failure.h"
+
+namespace quantry::trainer {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A tiny ResNet-18 on 64 small pictures.
+RunOptions TinyFloat() {
+  RunOptions options;
+  options.mode = RunMode::kFloat;
+  options.builtin = BuiltinOptions{.name = "resnet18", .width = 0.125};
+  options.data.train_uri = "synthetic://glyphs?classes=16&size=32&train=64&val=32&seed=1";
+  options.train.epochs = 2;
+  options.train.schedule.learning_rate = 0.02;
+  options.batch_size = 16;
+  options.calibration_batches = 2;
+  return options;
+}
+
+class PipelineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(::testing::TempDir()) /
+              ("pipeline_test." + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  absl::StatusOr<v1::Result> Run(const RunOptions& options, const std::string& name) {
+    sink_.events.clear();
+    return Pipeline(options, folder_ / name, sink_, SystemClock(), [] { return false; }).Run();
+  }
+
+  // Runs, and says yes to the question after the first `questions` whether it is interrupted.
+  absl::Status RunInterrupted(const RunOptions& options, const std::string& name, int questions) {
+    sink_.events.clear();
+    int asked = 0;
+    return Pipeline(options, folder_ / name, sink_, SystemClock(),
+                    [&] { return ++asked > questions; })
+        .Run()
+        .status();
+  }
+
+  // The float model that the quantized runs start from.
+  RunOptions TinyQuantized(RunMode mode) {
+    const auto made = Run(TinyFloat(), "float");
+    EXPECT_TRUE(made.ok()) << made.status();
+    RunOptions options = TinyFloat();
+    options.mode = mode;
+    options.builtin.reset();
+    options.model_path = folder_ / "float" / "model.float.onnx";
+    return options;
+  }
+
+  nlohmann::json Report(const std::string& name) {
+    return nlohmann::json::parse(*ReadFile(folder_ / name / "report.json"));
+  }
+
+  std::filesystem::path folder_;
+  RecordingSink sink_;
+};
+
+TEST_F(PipelineTest, FloatRunLeavesModelReportAndCheckpoint) {
+  const auto result = Run(TinyFloat(), "float");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->has_float_top1());
+  EXPECT_FALSE(result->has_fake_quant_top1());
+  EXPECT_EQ(result->float_top1(), result->artifact_top1());
+  EXPECT_LT(result->max_output_difference(), 1e-3);
+  EXPECT_EQ(result->model_size_bytes(), 0);
+  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 3);
+  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kCheckpoint), 2);
+  const nlohmann::json report = Report("float");
+  EXPECT_EQ(report["settings"]["data"]["image_size"], 32);
+  EXPECT_EQ(report["settings"]["data"]["random_flip"], false);
+  EXPECT_EQ(report["classes"].size(), 16u);
+  EXPECT_TRUE(report["versions"].contains("libtorch"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "float" / "model.onnx"));
+}
+
+TEST_F(PipelineTest, PtqQuantizesWithoutTraining) {
+  const auto result = Run(TinyQuantized(RunMode::kPtq), "ptq");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->weight_bits(), 8);
+  EXPECT_GT(result->layers_size(), 0);
+  EXPECT_GT(result->layers(0).sqnr_db(), 10.0);
+  EXPECT_EQ(result->train_seconds(), 0.0);
+  EXPECT_LT(result->model_size_bytes(), 0.4 * result->float_model_size_bytes());
+  EXPECT_NEAR(result->fake_quant_top1(), result->artifact_top1(), 0.1);
+  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 4);
+}
+
+TEST_F(PipelineTest, QatTrainsAndKeepsTheFloatModelItStartedFrom) {
+  const RunOptions options = TinyQuantized(RunMode::kQat);
+  const auto result = Run(options, "qat");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_GT(result->train_seconds(), 0.0);
+  EXPECT_TRUE(result->has_float_top1());
+  EXPECT_TRUE(result->has_fake_quant_top1());
+  EXPECT_TRUE(result->has_artifact_top1());
+  EXPECT_EQ(*ReadFile(folder_ / "qat" / "model.float.onnx"),
+            *ReadFile(folder_ / "float" / "model.float.onnx"));
+}
+
+TEST_F(PipelineTest, PerTensorWeightsFoldBatchNormFirst) {
+  RunOptions options = TinyQuantized(RunMode::kPtq);
+  options.quant.weight_quantize_type = "abs_max";
+  const auto result = Run(options, "ptq");
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (const v1::LayerQuantization& layer : result->layers()) {
+    EXPECT_FALSE(layer.per_channel()) << layer.layer();
+  }
+}
+
+TEST_F(PipelineTest, AnInterruptedRunGoesOnToTheSameModel) {
+  const RunOptions options = TinyQuantized(RunMode::kQat);
+  ASSERT_TRUE(Run(options, "whole").ok());
+  // Asked before each of four steps and after 2 + 2 batches, then after each of 8 training steps.
+  const absl::Status stopped = RunInterrupted(options, "broken", 14);
+  ASSERT_EQ(stopped.code(), absl::StatusCode::kCancelled) << stopped;
+  const auto checkpoint = engine::ReadCheckpoint(folder_ / "broken" / "checkpoint.qckpt");
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_GT(checkpoint->steps_done, 0);
+  EXPECT_LT(checkpoint->steps_done, 8);
+  ASSERT_TRUE(Run(options, "broken").ok());
+  EXPECT_TRUE(*ReadFile(folder_ / "broken" / "model.onnx") ==
+              *ReadFile(folder_ / "whole" / "model.onnx"));
+}
+
+TEST_F(PipelineTest, ADamagedCheckpointInTheOutputMeansStartingOver) {
+  std::filesystem::create_directories(folder_ / "float");
+  std::ofstream(folder_ / "float" / "checkpoint.qckpt") << "rubbish";
+  ASSERT_TRUE(Run(TinyFloat(), "float").ok());
+  RunOptions options = TinyFloat();
+  std::ofstream(folder_ / "bad.qckpt") << "rubbish";
+  options.checkpoint_path = folder_ / "bad.qckpt";
+  const absl::Status status = Run(options, "other").status();
+  EXPECT_EQ(ToFailure(status).reason(), "CHECKPOINT_INVALID");
+}
+
+TEST_F(PipelineTest, ACheckpointOfAnotherRunIsRefused) {
+  RunOptions options = TinyFloat();
+  ASSERT_TRUE(Run(options, "float").ok());
+  options.train.momentum = 0.5;
+  const absl::Status status = Run(options, "float").status();
+  EXPECT_EQ(ToFailure(status).reason(), "CHECKPOINT_MISMATCH");
+  EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("training.momentum was 0.9"));
+}
+
+TEST_F(PipelineTest, DivergenceIsTheUsersAndNamesALayer) {
+  RunOptions options = TinyFloat();
+  options.train.schedule.learning_rate = 1e30;
+  const absl::Status status = Run(options, "float").status();
+  EXPECT_EQ(ToFailure(status).reason(), "TRAINING_DIVERGED");
+  EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the first layer with"));
+}
+
+TEST_F(PipelineTest, WrongModelsAndDataAreTheUsers) {
+  RunOptions options = TinyFloat();
+  options.builtin->num_classes = 10;
+  absl::Status status = Run(options, "a").status();
+  EXPECT_EQ(ToFailure(status).reason(), "MODEL_INVALID");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("10 outputs, the dataset has 16 classes"));
+
+  options = TinyFloat();
+  options.builtin.reset();
+  options.model_path = folder_ / "not.onnx";
+  std::ofstream(options.model_path) << "this is no model";
+  status = Run(options, "a").status();
+  EXPECT_EQ(ToFailure(status).reason(), "MODEL_INVALID");
+  EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);
+
+  options = TinyFloat();
+  options.data.train_uri = "gopher://x";
+  status = Run(options, "a").status();
+  EXPECT_EQ(ToFailure(status).reason(), "DATASET_INVALID");
+  EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);
+}
+
+}  // namespace
+}  // namespace quantry::trainer

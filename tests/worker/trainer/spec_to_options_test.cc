@@ -1,0 +1,164 @@
+#include "worker/trainer/spec_to_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "worker/trainer/failure.h"
+
+namespace quantry::trainer {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr char kQat[] = R"({
+  "job": {"mode": "MODE_QAT", "data": {"trainUri": "synthetic://glyphs"}},
+  "modelPath": "/m.onnx"})";
+
+v1::TrainerSpec Spec(const std::string& json = kQat) {
+  auto spec = ParseSpec(json);
+  EXPECT_TRUE(spec.ok()) << spec.status();
+  return *spec;
+}
+
+TEST(ParseSpecTest, NamesWhatIsWrongWithTheText) {
+  for (const char* bad : {"", "[]", "{\"jbo\": {}}", "{\"job\": {\"mode\": \"MODE_FAST\"}}"}) {
+    const auto spec = ParseSpec(bad);
+    EXPECT_EQ(spec.status().code(), absl::StatusCode::kInvalidArgument) << bad;
+    EXPECT_EQ(ToFailure(spec.status()).reason(), "SPEC_INVALID");
+  }
+  EXPECT_THAT(std::string(ParseSpec("{\"jbo\": {}}").status().message()), HasSubstr("jbo"));
+}
+
+TEST(SpecToOptionsTest, DefaultsDependOnTheMode) {
+  v1::TrainerSpec spec = Spec();
+  const auto qat = SpecToOptions(spec);
+  ASSERT_TRUE(qat.ok()) << qat.status();
+  EXPECT_EQ(qat->mode, RunMode::kQat);
+  EXPECT_EQ(qat->train.epochs, 5);
+  EXPECT_EQ(qat->train.schedule.learning_rate, 0.01);
+  EXPECT_EQ(qat->batch_size, 64);
+  EXPECT_EQ(qat->calibration_batches, 16);
+  EXPECT_EQ(qat->quant, QuantConfig());
+  EXPECT_EQ(qat->pact_alpha, std::nullopt);
+  EXPECT_GE(qat->threads, 1);
+  EXPECT_FALSE(qat->data.random_flip.has_value());
+  EXPECT_TRUE(qat->data.random_crop);
+  spec.mutable_job()->set_mode(v1::MODE_FLOAT);
+  const auto plain = SpecToOptions(spec);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(plain->train.epochs, 10);
+  EXPECT_EQ(plain->train.schedule.learning_rate, 0.1);
+}
+
+TEST(SpecToOptionsTest, EveryFieldArrives) {
+  const auto options = SpecToOptions(Spec(R"({
+    "job": {"mode": "MODE_QAT", "model": {"builtin": {"name": "resnet18", "numClasses": 7, "width": 0.5}},
+      "data": {"trainUri": "file:///a", "evalUri": "file:///b", "imageSize": 48, "mean": [0, 0.1, 0.2],
+               "std": [1, 2, 3], "randomCrop": false, "randomFlip": true, "maxTrainExamples": 11,
+               "maxEvalExamples": 12, "decodeThreads": 3},
+      "quantConfig": "{\"weight_bits\": 4}",
+      "training": {"epochs": 3, "batchSize": 8, "learningRate": 0.5, "momentum": 0.8,
+                   "weightDecay": 0.1, "schedule": "step", "stepEpochs": 2, "stepGamma": 0.3,
+                   "warmupEpochs": 0.5, "labelSmoothing": 0.2, "gradientClip": 4, "seed": 6,
+                   "checkpointSteps": 9, "calibrationBatches": 2, "freezeAfter": 0.7, "threads": 1},
+      "pact": {"alpha": 20, "learningRateFactor": 1000, "weightDecay": 0.01}},
+    "device": "cpu", "datasetRoots": ["/data"], "checkpointPath": "/c"})"));
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->builtin->name, "resnet18");
+  EXPECT_EQ(options->builtin->num_classes, 7);
+  EXPECT_EQ(options->builtin->width, 0.5);
+  EXPECT_EQ(options->data.eval_uri, "file:///b");
+  EXPECT_EQ(options->data.image_size, 48);
+  EXPECT_EQ(options->data.mean[1], 0.1);
+  EXPECT_EQ(options->data.std[2], 3);
+  EXPECT_FALSE(options->data.random_crop);
+  EXPECT_EQ(options->data.random_flip, true);
+  EXPECT_EQ(options->data.max_train_examples, 11);
+  EXPECT_EQ(options->data.max_eval_examples, 12);
+  EXPECT_EQ(options->data.decode_threads, 3);
+  EXPECT_THAT(options->data.allowed_roots, ElementsAre("/data"));
+  EXPECT_EQ(options->quant.weight_bits, 4);
+  EXPECT_EQ(options->train.epochs, 3);
+  EXPECT_EQ(options->train.momentum, 0.8);
+  EXPECT_EQ(options->train.weight_decay, 0.1);
+  EXPECT_EQ(options->train.schedule.kind, engine::ScheduleKind::kStep);
+  EXPECT_EQ(options->train.schedule.step_epochs, 2);
+  EXPECT_EQ(options->train.schedule.step_gamma, 0.3);
+  EXPECT_EQ(options->train.schedule.warmup_epochs, 0.5);
+  EXPECT_EQ(options->train.label_smoothing, 0.2);
+  EXPECT_EQ(options->train.gradient_clip, 4);
+  EXPECT_EQ(options->train.seed, 6u);
+  EXPECT_EQ(options->train.checkpoint_steps, 9);
+  EXPECT_EQ(options->train.freeze_after, 0.7);
+  EXPECT_EQ(options->train.pact_learning_rate_factor, 1000);
+  EXPECT_EQ(options->train.pact_weight_decay, 0.01);
+  EXPECT_EQ(options->pact_alpha, 20);
+  EXPECT_EQ(options->calibration_batches, 2);
+  EXPECT_EQ(options->threads, 1);
+  EXPECT_EQ(options->checkpoint_path, "/c");
+}
+
+struct BadSpec {
+  const char* message;
+  const char* reason;
+  void (*spoil)(v1::TrainerSpec&);
+};
+
+constexpr BadSpec kBadSpecs[] = {
+    {"job.mode is not set", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->clear_mode(); }},
+    {"MODE_SENSITIVITY comes with a later release", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->set_mode(v1::MODE_SENSITIVITY); }},
+    {"no model", "SPEC_INVALID", [](v1::TrainerSpec& s) { s.clear_model_path(); }},
+    {"both model_path", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->mutable_model()->mutable_builtin(); }},
+    {"device is 'cuda:0'", "SPEC_INVALID", [](v1::TrainerSpec& s) { s.set_device("cuda:0"); }},
+    {"train_uri is empty", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->mutable_data()->clear_train_uri(); }},
+    {"image_size is 4", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->mutable_data()->set_image_size(4); }},
+    {"job.data.mean has 1 values", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->mutable_data()->add_mean(0.5); }},
+    {"batch_size is 0", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->mutable_training()->set_batch_size(0); }},
+    {"schedule is 'linear'", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->mutable_training()->set_schedule("linear"); }},
+    {"momentum is 1", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->mutable_training()->set_momentum(1); }},
+    {"pact.alpha is -1", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->mutable_pact()->set_alpha(-1); }},
+    {"weight_bits", "QUANT_CONFIG_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->set_quant_config("{\"weight_bits\": 1}"); }},
+    {"must be empty with MODE_FLOAT", "QUANT_CONFIG_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.mutable_job()->set_mode(v1::MODE_FLOAT);
+       s.mutable_job()->set_quant_config("{}");
+     }},
+};
+
+TEST(SpecToOptionsTest, EveryMistakeIsNamedAndTheUsers) {
+  for (const BadSpec& bad : kBadSpecs) {
+    v1::TrainerSpec spec = Spec();
+    bad.spoil(spec);
+    const absl::Status status = SpecToOptions(spec).status();
+    EXPECT_THAT(std::string(status.message()), HasSubstr(bad.message));
+    const v1::Failure failure = ToFailure(status);
+    EXPECT_EQ(failure.kind(), v1::FAILURE_KIND_USER) << bad.message;
+    EXPECT_EQ(failure.reason(), bad.reason) << bad.message;
+  }
+}
+
+TEST(UnusedOptionsTest, NamesWhatTheModeDoesNotUse) {
+  v1::TrainerSpec spec = Spec();
+  spec.mutable_job()->mutable_training()->set_epochs(3);
+  spec.mutable_job()->mutable_training()->set_batch_size(3);
+  EXPECT_TRUE(UnusedOptions(spec).empty());
+  spec.mutable_job()->set_mode(v1::MODE_PTQ);
+  EXPECT_THAT(UnusedOptions(spec), ElementsAre("epochs"));
+}
+
+}  // namespace
+}  // namespace quantry::trainer
