@@ -44,8 +44,9 @@ QUANTRY_INLINE void ForwardLoop(const float* __restrict x, float* __restrict y, 
 QUANTRY_INLINE void BackwardLoop(const float* __restrict x, const float* __restrict dy,
                                  float* __restrict dx, int64_t n, float threshold) {
   for (int64_t i = 0; i < n; ++i) {
-    const bool inside = (x[i] <= threshold) & (x[i] >= -threshold);
-    dx[i] = inside ? dy[i] : 0.0f;
+    const float gradient = dy[i];
+    const float magnitude = std::bit_cast<float>(std::bit_cast<int32_t>(x[i]) & 0x7fffffff);
+    dx[i] = magnitude <= threshold ? gradient : 0.0f;
   }
 }
 
@@ -55,8 +56,10 @@ QUANTRY_INLINE double AlphaLoop(const float* __restrict x, const float* __restri
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     for (int lane = 0; lane < kLanes; ++lane) {
-      const float above = x[i + lane] > alpha ? dy[i + lane] : 0.0f;
-      const float below = x[i + lane] < -alpha ? dy[i + lane] : 0.0f;
+      const float value = x[i + lane];
+      const float gradient = dy[i + lane];
+      const float above = value > alpha ? gradient : 0.0f;
+      const float below = value < -alpha ? gradient : 0.0f;
       sums[lane] += above - below;
     }
   }
