@@ -49,6 +49,7 @@ void EventReporter::Send(std::vector<v1::TrainerEvent> batch) {
       return;
     }
     keeper_.Observe(response.status());
+    if (keeper_.IsLost()) break;
     if (!client::IsTransient(response.status())) {
       spdlog::error("events refused job={} first_number={} count={} error=\"{}\"",
                     keeper_.lease().job(), next_number_, count,

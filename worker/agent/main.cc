@@ -140,7 +140,6 @@ int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   if (absl::Status status = RunUntilSignal(options, signals); !status.ok()) {
     spdlog::error("worker failed error=\"{}\"", status.ToString());
-    std::cerr << "quantry-worker: " << status.message() << '\n';
     return absl::IsInvalidArgument(status) ? kExitUsage : kExitFailure;
   }
   return 0;
