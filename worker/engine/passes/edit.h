@@ -14,8 +14,8 @@ namespace quantry::engine {
 bool IsGraphOutput(const Graph& graph, const Value* value);
 
 // `value` takes the place of the only output of `node`, and the node goes. A graph output's name is
-// kept: `value` gets it. False, and nothing is done, where `value` needs its own name (it is a graph
-// input, an initializer or a graph output itself).
+// kept: `value` gets it. False, and nothing is done, where `value` needs its own name (it is a
+// graph input, an initializer or a graph output itself).
 bool ReplaceNode(Graph& graph, Node* node, Value* value);
 
 // The elements of a constant int64 initializer of rank 0 or 1; absent for other values.
