@@ -11,7 +11,7 @@ QUANTRY_BUILD_PACKAGES=(
 QUANTRY_TEST_PACKAGES=(
   libgtest-dev libgmock-dev
   # PyTorch is the peer that the engine is compared with.
-  python3 python3-torch python3-torchvision python3-numpy
+  python3 python3-torch python3-torchvision python3-numpy python3-pil
   prometheus procps)
 
 # quantry_install PACKAGE...: installs what is missing, and asks for root rights only then.

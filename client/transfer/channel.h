@@ -9,7 +9,7 @@
 namespace quantry::client {
 
 // A channel to a Quantry server ("host:port"), unencrypted, with keepalive pings that find a dead
-// connection within about 30 s, and quick reconnects (at most 5 s apart) after an outage.
+// connection within about 30 s, and quick reconnects (about 1 s apart) after an outage.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
 
 }  // namespace quantry::client

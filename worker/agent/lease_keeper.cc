@@ -11,6 +11,7 @@ namespace quantry::agent {
 namespace {
 
 constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+constexpr absl::Duration kMaxTimeout = absl::Seconds(5);  // the end of an attempt waits for it
 constexpr absl::Duration kMinTimeout = absl::Milliseconds(500);
 
 }  // namespace
@@ -78,7 +79,8 @@ absl::Duration LeaseKeeper::Renew() {
     absl::MutexLock lock(&mutex_);
     left = renewed_ + timing_.lease_duration - sent;
   }
-  const absl::Duration timeout = std::max(kMinTimeout, std::min(left, timing_.heartbeat_interval));
+  const absl::Duration timeout =
+      std::max(kMinTimeout, std::min({left, timing_.heartbeat_interval, kMaxTimeout}));
   const auto response = api_.Heartbeat(lease_, timeout);
   if (response.ok()) {
     absl::MutexLock lock(&mutex_);

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -16,6 +17,7 @@
 namespace quantry::agent {
 namespace {
 
+constexpr absl::Duration kSignOfLifeTimeout = absl::Seconds(2);  // Stop waits for it
 constexpr absl::Duration kLeastAcquireTime = absl::Milliseconds(100);
 
 absl::Duration FromProto(const google::protobuf::Duration& duration) {
@@ -155,7 +157,8 @@ void Worker::ServeDevice(const std::string& device) {
 void Worker::SendSignsOfLife() {
   while (!IsStopping()) {
     const Registration current = registration();
-    const auto response = api_.Heartbeat(std::nullopt, current.timing.heartbeat_interval);
+    const auto response = api_.Heartbeat(
+        std::nullopt, std::min(current.timing.heartbeat_interval, kSignOfLifeTimeout));
     if (!response.ok() && IsWorkerUnknown(response.status())) Register(current.number);
     if (!response.ok()) metrics_.CountHeartbeatFailure();
     client::SleepUnlessCancelled(current.timing.heartbeat_interval,

@@ -64,6 +64,7 @@ absl::StatusOr<v1::HeartbeatResponse> WorkerApi::Heartbeat(const std::optional<v
                                                            absl::Duration timeout) {
   grpc::ClientContext context;
   SetTimeout(context, timeout);
+  context.set_wait_for_ready(true);  // a server that comes back is told at once
   v1::HeartbeatRequest request;
   request.set_worker_id(worker_id_);
   if (lease.has_value()) *request.mutable_lease() = *lease;
