@@ -67,6 +67,7 @@ absl::StatusOr<Json> Pack(const std::vector<NamedTensor>& tensors, std::string& 
                     {"dtype", dtype},
                     {"shape", tensor.sizes().vec()},
                     {"offset", data.size()}});
+    if (tensor.nbytes() == 0) continue;  // an empty tensor has no address
     data.append(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes());
   }
   return list;
@@ -83,7 +84,9 @@ absl::StatusOr<std::vector<NamedTensor>> Unpack(const Json& list, absl::string_v
     if (offset > data.size() || tensor.nbytes() > data.size() - offset) {
       return absl::DataLossError(absl::StrCat("tensor '", name, "' lies outside the file"));
     }
-    std::memcpy(tensor.data_ptr(), data.data() + offset, tensor.nbytes());
+    if (tensor.nbytes() > 0) {
+      std::memcpy(tensor.data_ptr(), data.data() + offset, tensor.nbytes());
+    }
     tensors.push_back({name, std::move(tensor)});
   }
   return tensors;

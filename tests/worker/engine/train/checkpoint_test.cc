@@ -22,7 +22,8 @@ Checkpoint Example() {
           .train_seconds = 1.5,
           .state = {{"w", at::randn({2, 3, 4, 4}).contiguous(at::MemoryFormat::ChannelsLast)},
                     {"steps", at::tensor({5}, at::kLong)},
-                    {"scalar", at::scalar_tensor(2.5)}},
+                    {"scalar", at::scalar_tensor(2.5)},
+                    {"empty", at::zeros({0, 3})}},
           .momenta = {{"w", at::randn({2, 3, 4, 4})}}};
 }
 
@@ -52,8 +53,8 @@ TEST(CheckpointTest, ComesBackAsItWas) {
   EXPECT_EQ(after->steps_done, 7);
   EXPECT_EQ(after->steps_per_epoch, 4);
   EXPECT_EQ(after->train_seconds, 1.5);
-  ASSERT_EQ(after->state.size(), 3u);
-  for (size_t i = 0; i < 3; ++i) {
+  ASSERT_EQ(after->state.size(), 4u);
+  for (size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(after->state[i].name, before.state[i].name);
     EXPECT_EQ(after->state[i].tensor.scalar_type(), before.state[i].tensor.scalar_type());
     EXPECT_TRUE(at::equal(after->state[i].tensor, before.state[i].tensor)) << i;
