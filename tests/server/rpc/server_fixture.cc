@@ -1,6 +1,6 @@
 #include "tests/server/rpc/server_fixture.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "common/sha256.h"
 
@@ -45,14 +45,14 @@ v1::FinishAttemptRequest SuccessOutcome(const std::string& worker_id, const v1::
   return request;
 }
 
-ServerFixture::ServerFixture() { StartServer(); }
+ServerFixture::ServerFixture(std::string metrics) : metrics_(std::move(metrics)) { StartServer(); }
 
 void ServerFixture::StartServer() {
   job_store_ = *SqliteJobStore::Open(folder_.path() / "quantry.db");
   blob_store_ = *FileBlobStore::Open(folder_.path());
   ServerOptions options;
   options.listen = "127.0.0.1:0";
-  options.metrics = "127.0.0.1:0";
+  options.metrics = metrics_;
   options.max_upload_bytes = 4 << 20;
   auto server = Server::Start(options, *job_store_, *blob_store_, clock_);
   EXPECT_TRUE(server.ok()) << server.status();

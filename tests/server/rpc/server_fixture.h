@@ -36,7 +36,8 @@ std::string FakeModel();
 // A server in this process, on real files and a fake clock, and stubs that talk to it.
 class ServerFixture : public testing::Test {
  protected:
-  ServerFixture();
+  // `metrics`: HOST:PORT of the Prometheus endpoint; empty: none, which is quicker to stop.
+  explicit ServerFixture(std::string metrics = "");
 
   void StartServer();
   // Ends the server and starts another on the same files.
@@ -61,6 +62,7 @@ class ServerFixture : public testing::Test {
   // All events after `after` of a job that ends.
   grpc::Status Watch(const std::string& name, int64_t after, std::vector<v1::Event>* events);
 
+  const std::string metrics_;
   FakeClock clock_;
   TempFolder folder_;
   std::unique_ptr<SqliteJobStore> job_store_;

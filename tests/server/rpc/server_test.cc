@@ -22,6 +22,8 @@ using ::testing::Not;
 
 class ServerTest : public ServerFixture {
  protected:
+  ServerTest() : ServerFixture("127.0.0.1:0") {}
+
   // The answer to an HTTP GET of /metrics.
   std::string Scrape() {
     const std::string& address = server_->metrics_address();

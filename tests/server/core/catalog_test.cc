@@ -1,0 +1,44 @@
+#include "server/core/catalog.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace quantry::server {
+namespace {
+
+// The server can't include the engine, so its list is held against the text of the engine's table:
+// lines "  X(Conv)", with FakeQuantize for Quantry's own operator, which no file contains.
+TEST(Catalog, OperatorsAreThoseOfTheEnginesTable) {
+  std::ifstream table(QUANTRY_SOURCE_DIR "/worker/engine/ops/table.cc");
+  ASSERT_TRUE(table.is_open());
+  std::vector<std::string> expected = {"Constant"};  // import turns these nodes into values
+  for (std::string line; std::getline(table, line);) {
+    absl::string_view rest = line;
+    if (!absl::ConsumePrefix(&rest, "  X(")) continue;
+    const std::string name(rest.substr(0, rest.find(')')));
+    if (name != "FakeQuantize") expected.push_back(name);
+  }
+  EXPECT_THAT(std::vector<std::string>(OnnxOperators().begin(), OnnxOperators().end()),
+              testing::UnorderedElementsAreArray(expected));
+}
+
+TEST(Catalog, ModelsAreThoseOfTheZoo) {
+  std::ifstream zoo(QUANTRY_SOURCE_DIR "/worker/engine/zoo/zoo.cc");
+  ASSERT_TRUE(zoo.is_open());
+  const std::string text{std::istreambuf_iterator<char>(zoo), {}};
+  EXPECT_TRUE(absl::StrContains(text, absl::StrCat("string_view, ", BuiltinModels().size(), ">")));
+  for (const absl::string_view name : BuiltinModels()) {
+    EXPECT_TRUE(absl::StrContains(text, absl::StrCat("\"", name, "\""))) << name;
+  }
+}
+
+}  // namespace
+}  // namespace quantry::server
