@@ -26,7 +26,7 @@
 namespace quantry::server {
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:50051";  // HOST:PORT of gRPC; port 0: any free one
+  std::string listen = "127.0.0.1:7070";  // HOST:PORT of gRPC; port 0: any free one
   std::string metrics;                     // HOST:PORT of Prometheus' endpoint; empty: none
   absl::Duration lease_duration = absl::Seconds(30);  // at least 1 s
   int64_t max_upload_bytes = int64_t{4} << 30;        // > 0
