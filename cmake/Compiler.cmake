@@ -9,9 +9,11 @@ set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # GCC's precompiled headers are cached only with this flag and these allowances (ccache manual).
+  # Paths below the source folder count as relative: another clone finds what this one compiled.
   add_compile_options(-fpch-preprocess)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       ${CCACHE_PROGRAM})
 endif()

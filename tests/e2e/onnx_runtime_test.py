@@ -81,10 +81,16 @@ class OnnxRuntimeTest(unittest.TestCase):
             self.assertEqual(len(labels), EXAMPLES)
             names, logits = run_onnx_runtime(output / "model.onnx", pixels, folder)
             self.assertEqual(names, {"inputs": ["pixels"], "outputs": ["scores"]})
-            top1 = float((logits.argmax(1) == labels).mean())
-            self.assertLessEqual(abs(top1 - ended["result"]["artifactTop1"]), 0.01,
-                                 "ONNX Runtime's top-1 against Quantry's of the same file")
-            self.assertIn("max_output_difference", json.dumps(report))
+            ours = numpy.load(output / "verification.npy")
+            self.assertEqual(ours.shape, (EXAMPLES, CLASSES))
+            agreement = float((logits.argmax(1) == ours.argmax(1)).mean())
+            difference = float(numpy.abs(logits - ours).max())
+            print(f"{name}: top-1 agrees on {agreement:.2%}, largest logit difference {difference:.4f}"
+                  f" (fake-quant against artifact: {report['max_output_difference']:.4f})")
+            self.assertGreaterEqual(agreement, 0.99, "picture by picture")
+            self.assertAlmostEqual(float((ours.argmax(1) == labels).mean()),
+                                   ended["result"]["artifactTop1"], places=6)
+            self.assertGreater(report["max_output_difference"], 0)
             float_size = (output / "model.float.onnx").stat().st_size
             self.assertLessEqual((output / "model.onnx").stat().st_size, 0.30 * float_size)
             run_onnx_runtime(output / "model.float.onnx", pixels[:8], folder)

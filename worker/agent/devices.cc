@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "common/files.h"
 #include "common/process.h"
+#include "common/status_macros.h"
 
 namespace quantry::agent {
 namespace {
@@ -57,25 +58,31 @@ v1::Device Gpu(size_t index, absl::string_view model, int64_t memory_bytes) {
   return device;
 }
 
-// A program's standard output and error; empty if it fails or takes longer than 20 s.
-std::string OutputOf(const std::vector<std::string>& arguments) {
-  auto process = Process::Start({.arguments = arguments});
-  if (!process.ok()) return "";
-  const auto exit = (*process)->WaitFor(absl::Seconds(20));
-  if (!exit.has_value() || !exit->Succeeded()) return "";
+// A program's standard output and error, up to a pipe's capacity.
+absl::StatusOr<std::string> OutputOf(const std::vector<std::string>& arguments,
+                                     absl::Duration timeout) {
+  QUANTRY_ASSIGN_OR_RETURN(const auto process, Process::Start({.arguments = arguments}));
+  const auto exit = process->WaitFor(timeout);
   std::string text(1 << 16, '\0');
-  const ssize_t count = read((*process)->output_fd(), text.data(), text.size());
+  const ssize_t count = read(process->output_fd(), text.data(), text.size());
   text.resize(count > 0 ? static_cast<size_t>(count) : 0);
-  return text;
+  if (exit.has_value() && exit->Succeeded()) return text;
+  return absl::FailedPreconditionError(
+      absl::StrCat(absl::StrJoin(arguments, " "), ": ",
+                   exit.has_value() ? exit->ToString()
+                                    : absl::StrCat("no end after ", absl::FormatDuration(timeout)),
+                   text.empty() ? "" : ": ", absl::StripAsciiWhitespace(text)));
 }
 
 // From nvidia-smi, a line "NVIDIA H200, 143771" (name, MiB) per GPU in PCI bus order.
 std::vector<v1::Device> GpusFromSmi(const fs::path& program) {
   std::vector<v1::Device> gpus;
   if (!fs::exists(program)) return gpus;
-  const std::string text = OutputOf(
-      {program.string(), "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"});
-  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipWhitespace())) {
+  const auto text =
+      OutputOf({program.string(), "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"},
+               absl::Seconds(20));
+  if (!text.ok()) return gpus;
+  for (absl::string_view line : absl::StrSplit(*text, '\n', absl::SkipWhitespace())) {
     const size_t comma = line.rfind(',');
     int64_t mebibytes = 0;
     if (comma == absl::string_view::npos || !absl::SimpleAtoi(line.substr(comma + 1), &mebibytes)) {
@@ -103,22 +110,34 @@ std::vector<v1::Device> GpusFromDriver(const fs::path& folder) {
 
 }  // namespace
 
+absl::StatusOr<std::vector<std::string>> TrainableDevices(const fs::path& trainer) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::string text,
+                           OutputOf({trainer.string(), "devices"}, absl::Seconds(60)));
+  return std::vector<std::string>(absl::StrSplit(text, '\n', absl::SkipWhitespace()));
+}
+
 absl::StatusOr<std::vector<v1::Device>> FindDevices(absl::string_view device,
+                                                    const std::vector<std::string>& trainable,
                                                     const DeviceSources& sources) {
   if (device == "cpu") return std::vector<v1::Device>{Cpu(sources)};
   std::vector<v1::Device> gpus = GpusFromSmi(sources.nvidia_smi);
   if (gpus.empty()) gpus = GpusFromDriver(sources.nvidia_gpus);
+  const size_t present = gpus.size();
+  std::erase_if(gpus, [&](const v1::Device& gpu) {
+    return std::find(trainable.begin(), trainable.end(), gpu.id()) == trainable.end();
+  });
   if (device == "auto") {
     if (gpus.empty()) gpus.push_back(Cpu(sources));
     return gpus;
   }
-  std::vector<std::string> found = {"cpu"};
+  std::vector<std::string> usable = {"cpu"};
   for (const v1::Device& gpu : gpus) {
     if (gpu.id() == device) return std::vector<v1::Device>{gpu};
-    found.push_back(gpu.id());
+    usable.push_back(gpu.id());
   }
-  return absl::NotFoundError(
-      absl::StrCat("device is '", device, "'; this machine has ", absl::StrJoin(found, ", ")));
+  return absl::NotFoundError(absl::StrCat("device is '", device, "'; this machine has ", present,
+                                          " GPUs, and the trainer here can use ",
+                                          absl::StrJoin(usable, ", ")));
 }
 
 }  // namespace quantry::agent

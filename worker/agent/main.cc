@@ -50,7 +50,8 @@ void DefineFlags(CLI::App& app, ProgramOptions& options, double& stop_grace) {
                  "Folder of this worker alone: identity, cache, jobs")
       ->envname("QUANTRY_WORKER_DATA_DIR")
       ->required();
-  app.add_option("--device", worker.device, "auto (every GPU, or the CPU without one), cpu, cuda:N")
+  app.add_option("--device", worker.device,
+                 "auto (every GPU that the trainer can use, or the CPU without one), cpu, cuda:N")
       ->envname("QUANTRY_DEVICE")
       ->capture_default_str();
   app.add_option("--metrics", options.metrics, "Address of the Prometheus endpoint, host:port")

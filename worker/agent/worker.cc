@@ -30,7 +30,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerOptions& opti
                                                        prometheus::Registry& registry,
                                                        const Clock& clock) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
-  QUANTRY_ASSIGN_OR_RETURN(std::vector<v1::Device> devices, FindDevices(options.device));
+  QUANTRY_ASSIGN_OR_RETURN(const auto trainable, TrainableDevices(options.trainer));
+  QUANTRY_ASSIGN_OR_RETURN(std::vector<v1::Device> devices, FindDevices(options.device, trainable));
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<DataFolder> folder, DataFolder::Open(options.data_dir));
   return std::unique_ptr<Worker>(
       new Worker(options, registry, clock, std::move(folder), std::move(devices)));

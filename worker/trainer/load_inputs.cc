@@ -1,6 +1,6 @@
 #include "worker/trainer/load_inputs.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <utility>

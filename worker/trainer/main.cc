@@ -1,6 +1,7 @@
 // quantry-trainer: one training run, usable with or without a server.
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 
 #include "worker/trainer/dataset_command.h"
 #include "worker/trainer/inspect_command.h"
@@ -39,6 +40,12 @@ CLI::App* AddDataset(CLI::App& app, DatasetCommand& dataset) {
   return command;
 }
 
+// For the worker: a device per line.
+int PrintDevices() {
+  std::cout << "cpu\n";
+  return quantry::trainer::kExitOk;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -52,6 +59,8 @@ int main(int argc, char** argv) {
   AddRun(app, run);
   const CLI::App* inspect_command = AddInspect(app, inspect);
   const CLI::App* dataset_command = AddDataset(app, dataset);
+  const CLI::App* devices_command =
+      app.add_subcommand("devices", "List the devices that runs can use");
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty() && (run.spec.empty() || run.output.empty())) {
@@ -62,5 +71,6 @@ int main(int argc, char** argv) {
   }
   if (inspect_command->parsed()) return quantry::trainer::InspectModel(inspect);
   if (dataset_command->parsed()) return quantry::trainer::WriteDatasetFiles(dataset);
+  if (devices_command->parsed()) return PrintDevices();
   return quantry::trainer::RunTraining(run);
 }

@@ -1,6 +1,6 @@
 #include "worker/trainer/pipeline.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <utility>
@@ -29,6 +29,7 @@ constexpr char kCheckpointFile[] = "checkpoint.qckpt";
 constexpr char kModelFile[] = "model.onnx";
 constexpr char kFloatModelFile[] = "model.float.onnx";
 constexpr char kReportFile[] = "report.json";
+constexpr char kSamplesFile[] = "verification.npy";
 constexpr int64_t kSqnrBatches = 4;
 
 }  // namespace
@@ -119,18 +120,10 @@ absl::Status Pipeline::FindCheckpoint() {
   return absl::OkStatus();
 }
 
-engine::EvaluationObserver Pipeline::KeepOutputs() {
-  kept_outputs_.clear();
-  return [this](const engine::EvaluatedBatch& batch) {
-    kept_outputs_.push_back(batch.logits.detach().clone());
-    return absl::OkStatus();
-  };
-}
-
 absl::Status Pipeline::EvaluateFloat() {
   const engine::Graph& graph = options_.mode == RunMode::kFloat ? model_ : inputs_.model;
   QUANTRY_ASSIGN_OR_RETURN(const engine::ClassificationMetrics metrics,
-                           Evaluate(graph, v1::PHASE_EVALUATING, "float", KeepOutputs()));
+                           Evaluate(graph, v1::PHASE_EVALUATING, "float", check_.Expect()));
   record_.result.set_float_top1(metrics.top1());
   return absl::OkStatus();
 }
@@ -230,7 +223,7 @@ absl::Status Pipeline::SaveCheckpoint(engine::Checkpoint checkpoint) {
 
 absl::Status Pipeline::EvaluateFakeQuant() {
   QUANTRY_ASSIGN_OR_RETURN(const engine::ClassificationMetrics metrics,
-                           Evaluate(model_, v1::PHASE_EVALUATING, "fake_quant", KeepOutputs()));
+                           Evaluate(model_, v1::PHASE_EVALUATING, "fake_quant", check_.Expect()));
   record_.result.set_fake_quant_top1(metrics.top1());
   return absl::OkStatus();
 }
@@ -270,17 +263,12 @@ absl::Status Pipeline::VerifyArtifact() {
     return absl::InternalError(
         absl::StrCat(name, " can't be read back: ", artifact.status().message()));
   }
-  double difference = 0.0;
-  const auto compare = [&](const engine::EvaluatedBatch& batch) {
-    const at::Tensor& expected = kept_outputs_[static_cast<size_t>(batch.batches_done - 1)];
-    difference = std::max(difference, (batch.logits - expected).abs().max().item<double>());
-    return absl::OkStatus();
-  };
   QUANTRY_ASSIGN_OR_RETURN(const engine::ClassificationMetrics metrics,
-                           Evaluate(*artifact, v1::PHASE_VERIFYING, "artifact", compare));
+                           Evaluate(*artifact, v1::PHASE_VERIFYING, "artifact", check_.Compare()));
   record_.result.set_artifact_top1(metrics.top1());
-  record_.result.set_max_output_difference(difference);
-  return absl::OkStatus();
+  record_.result.set_max_output_difference(check_.max_difference());
+  QUANTRY_RETURN_IF_ERROR(check_.WriteSamples(output_ / kSamplesFile));
+  return AnnounceArtifact(kSamplesFile);
 }
 
 absl::StatusOr<engine::ClassificationMetrics> Pipeline::Evaluate(

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "worker/engine/evaluate/evaluate_model.h"
 #include "worker/engine/train/training_loop.h"
+#include "worker/trainer/artifact_check.h"
 #include "worker/trainer/event_sink.h"
 #include "worker/trainer/load_inputs.h"
 #include "worker/trainer/progress.h"
@@ -29,10 +30,10 @@ class Pipeline {
   Pipeline(RunOptions options, std::filesystem::path output, EventSink& sink, const Clock& clock,
            std::function<bool()> interrupted);
 
-  // Leaves model.onnx (not with kFloat), model.float.onnx, report.json and checkpoint.qckpt in the
-  // output folder, announces each, and returns the result. Errors carry a reason (failure.h).
-  // CANCELLED: interrupted; with training under way a checkpoint was written, from which the same
-  // run with the same output folder goes on.
+  // Leaves model.onnx (not with kFloat), model.float.onnx, verification.npy, report.json and
+  // checkpoint.qckpt in the output folder, announces each, and returns the result. Errors carry a
+  // reason (failure.h). CANCELLED: interrupted; with training under way a checkpoint was written,
+  // from which the same run with the same output folder goes on.
   absl::StatusOr<v1::Result> Run();
 
  private:
@@ -59,7 +60,7 @@ class Pipeline {
   absl::Status SaveCheckpoint(engine::Checkpoint checkpoint);
   engine::TrainingCallbacks MakeTrainingCallbacks();
   absl::Status OnTrainedStep(const engine::TrainedStep& step);
-  // `keep`: remember the outputs as what the artifact is compared with.
+  // `look` sees each batch.
   absl::StatusOr<engine::ClassificationMetrics> Evaluate(const engine::Graph& graph,
                                                          v1::Phase phase, absl::string_view subject,
                                                          const engine::EvaluationObserver& look);
@@ -67,7 +68,6 @@ class Pipeline {
                    const engine::ClassificationMetrics& metrics, double seconds);
   absl::Status AnnounceArtifact(const std::string& name);
   absl::Status CheckInterrupted() const;
-  engine::EvaluationObserver KeepOutputs();
 
   RunOptions options_;
   const std::filesystem::path output_;
@@ -80,7 +80,7 @@ class Pipeline {
   engine::Graph model_;  // what is trained and quantized
   std::map<std::string, std::string> identity_;
   std::optional<engine::Checkpoint> resume_from_;
-  std::vector<at::Tensor> kept_outputs_;  // per evaluation batch, of the model before export
+  ArtifactCheck check_;
   int64_t steps_trained_ = 0;
   absl::Duration epoch_start_;
   RunRecord record_;

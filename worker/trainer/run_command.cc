@@ -1,6 +1,7 @@
 #include "worker/trainer/run_command.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <csignal>
 #include <iostream>

@@ -51,10 +51,13 @@ class DevicesTest : public FolderTest {
   }
 };
 
+// A trainer that can use everything.
+const std::vector<std::string> kAll = {"cpu", "cuda:0", "cuda:1"};
+
 TEST_F(DevicesTest, CpuWhereThereIsNoGpu) {
   Write("cpuinfo", "processor\t: 0\nmodel name\t: A CPU: fast\n");
   Write("meminfo", "MemTotal:       2048 kB\nMemFree: 1 kB\n");
-  const auto devices = FindDevices("auto", Sources());
+  const auto devices = FindDevices("auto", kAll, Sources());
   ASSERT_TRUE(devices.ok());
   ASSERT_EQ(devices->size(), 1);
   EXPECT_EQ(devices->front().id(), "cpu");
@@ -65,7 +68,7 @@ TEST_F(DevicesTest, CpuWhereThereIsNoGpu) {
 TEST_F(DevicesTest, GpusOfTheDriverInBusOrder) {
   Write("gpus/0000:81:00.0/information", "Model: \t NVIDIA B\nIRQ: 1\n");
   Write("gpus/0000:01:00.0/information", "Model: \t NVIDIA A\n");
-  const auto devices = FindDevices("auto", Sources());
+  const auto devices = FindDevices("auto", kAll, Sources());
   ASSERT_TRUE(devices.ok());
   ASSERT_EQ(devices->size(), 2);
   EXPECT_EQ((*devices)[0].id(), "cuda:0");
@@ -77,7 +80,7 @@ TEST_F(DevicesTest, GpusOfTheDriverInBusOrder) {
 TEST_F(DevicesTest, NvidiaSmiKnowsTheMemory) {
   Write("nvidia-smi", "#!/bin/sh\necho 'NVIDIA H200, 143771'\necho 'NVIDIA H200, 143771'\n");
   fs::permissions(folder_ / "nvidia-smi", fs::perms::owner_all);
-  const auto devices = FindDevices("cuda:1", Sources());
+  const auto devices = FindDevices("cuda:1", kAll, Sources());
   ASSERT_TRUE(devices.ok());
   ASSERT_EQ(devices->size(), 1);
   EXPECT_EQ(devices->front().id(), "cuda:1");
@@ -86,9 +89,32 @@ TEST_F(DevicesTest, NvidiaSmiKnowsTheMemory) {
 }
 
 TEST_F(DevicesTest, NamesWhatThereIsInsteadOfAMissingGpu) {
-  const auto devices = FindDevices("cuda:0", Sources());
+  const auto devices = FindDevices("cuda:0", kAll, Sources());
   EXPECT_EQ(devices.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(devices.status().message()), HasSubstr("this machine has cpu"));
+  EXPECT_THAT(std::string(devices.status().message()), HasSubstr("has 0 GPUs"));
+}
+
+TEST_F(DevicesTest, GpusThatTheTrainerCannotUseAreNotOffered) {
+  Write("gpus/0000:01:00.0/information", "Model: \t NVIDIA A\n");
+  const auto devices = FindDevices("auto", {"cpu"}, Sources());
+  ASSERT_TRUE(devices.ok());
+  ASSERT_EQ(devices->size(), 1);
+  EXPECT_EQ(devices->front().id(), "cpu");
+  const auto named = FindDevices("cuda:0", {"cpu"}, Sources());
+  EXPECT_THAT(std::string(named.status().message()),
+              HasSubstr("has 1 GPUs, and the trainer here can use cpu"));
+}
+
+TEST_F(DevicesTest, TheTrainerSaysWhatItCanUse) {
+  Write("trainer", "#!/bin/sh\n[ $1 = devices ] && printf 'cpu\\ncuda:0\\n'\n");
+  fs::permissions(folder_ / "trainer", fs::perms::owner_all);
+  const auto devices = TrainableDevices(folder_ / "trainer");
+  ASSERT_TRUE(devices.ok()) << devices.status();
+  EXPECT_EQ(*devices, (std::vector<std::string>{"cpu", "cuda:0"}));
+  Write("broken", "#!/bin/sh\necho 'no such library' >&2\nexit 127\n");
+  fs::permissions(folder_ / "broken", fs::perms::owner_all);
+  EXPECT_THAT(std::string(TrainableDevices(folder_ / "broken").status().message()),
+              HasSubstr("no such library"));
 }
 
 v1::TrainerEvent ProgressEvent(int64_t step) {

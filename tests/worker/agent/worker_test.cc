@@ -208,14 +208,24 @@ TEST_F(WorkerTest, TrainerThatSaysNothingOrNonsenseCrashed) {
   }
 }
 
-TEST_F(WorkerTest, TrainerThatIsMissingIsAnInfrastructureFailure) {
+TEST_F(WorkerTest, TrainerThatVanishesIsAnInfrastructureFailure) {
   FakeServer server;
-  options_.trainer = "/no/such/trainer";
-  server.Submit("succeed");
+  const fs::path link = options_.data_dir / "trainer";
+  fs::create_symlink(options_.trainer, link);
+  options_.trainer = link;
   StartWorker(server);
+  fs::remove(link);
+  server.Submit("succeed");
   const auto finish = server.WaitForFinish();
   EXPECT_EQ(finish->failure().reason(), "TRAINER_NOT_STARTED");
-  EXPECT_THAT(finish->failure().message(), HasSubstr("/no/such/trainer"));
+  EXPECT_THAT(finish->failure().message(), HasSubstr(link.string()));
+}
+
+TEST_F(WorkerTest, DoesNotStartWithoutATrainer) {
+  prometheus::Registry registry;
+  options_.trainer = "/no/such/trainer";
+  const auto worker = Worker::Create(options_, registry);
+  EXPECT_THAT(std::string(worker.status().message()), HasSubstr("/no/such/trainer"));
 }
 
 TEST_F(WorkerTest, ForwardsTheTrainersOwnFailureAsItIs) {

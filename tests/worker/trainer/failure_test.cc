@@ -1,8 +1,8 @@
 #include "worker/trainer/failure.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <new>
 #include <stdexcept>

@@ -82,7 +82,7 @@ TEST_F(PipelineTest, FloatRunLeavesModelReportAndCheckpoint) {
   EXPECT_EQ(result->float_top1(), result->artifact_top1());
   EXPECT_LT(result->max_output_difference(), 1e-3);
   EXPECT_EQ(result->model_size_bytes(), 0);
-  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 3);
+  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 4);
   EXPECT_EQ(sink_.Count(v1::TrainerEvent::kCheckpoint), 2);
   const nlohmann::json report = Report("float");
   EXPECT_EQ(report["settings"]["data"]["image_size"], 32);
@@ -101,7 +101,8 @@ TEST_F(PipelineTest, PtqQuantizesWithoutTraining) {
   EXPECT_EQ(result->train_seconds(), 0.0);
   EXPECT_LT(result->model_size_bytes(), 0.4 * result->float_model_size_bytes());
   EXPECT_NEAR(result->fake_quant_top1(), result->artifact_top1(), 0.1);
-  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 4);
+  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 5);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "ptq" / "verification.npy"));
 }
 
 TEST_F(PipelineTest, QatTrainsAndKeepsTheFloatModelItStartedFrom) {

@@ -1,6 +1,6 @@
 #include "worker/engine/evaluate/evaluate_model.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"

@@ -1,6 +1,6 @@
 #include "worker/engine/evaluate/sqnr.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 #include "worker/engine/export/quantize_bias.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <optional>

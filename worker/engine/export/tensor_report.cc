@@ -1,6 +1,6 @@
 #include "worker/engine/export/tensor_report.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "absl/strings/str_cat.h"
 #include "worker/engine/ops/fake_quantize.h"

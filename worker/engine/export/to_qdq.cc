@@ -1,6 +1,6 @@
 #include "worker/engine/export/to_qdq.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <string>
 #include <vector>
@@ -50,19 +50,23 @@ absl::StatusOr<at::Tensor> Threshold(const Node& node) {
   return threshold;
 }
 
+// Integers of b < 8 bits are stored times 2^(8-b), with a step as much smaller, which is exact: the
+// step of the layer's int32 bias (input step times weight step) is then as fine as with 8 bits.
 absl::Status LowerWeight(Graph& graph, Node* node) {
   QUANTRY_ASSIGN_OR_RETURN(const at::Tensor threshold, Threshold(*node));
   const FakeQuantizeSpec spec = SpecOf(*node);
   const Value* weight = node->input(kFakeQuantizeX);
   const std::string name = weight->name();
+  const int spread = 1 << (kStoredBits - spec.bits);
   const at::Tensor integers =
-      QuantizeToInt8(weight->tensor().detach().cpu(), threshold, spec.bits, spec.axis);
+      QuantizeToInt8(weight->tensor().detach().cpu(), threshold, spec.bits, spec.axis) * spread;
   Value* stored = Constant(graph, absl::StrCat(name, ".q"), integers.contiguous());
-  Value* scale = Constant(graph, absl::StrCat(name, ".step"), StepSizes(threshold, spec.bits));
+  Value* scale =
+      Constant(graph, absl::StrCat(name, ".step"), StepSizes(threshold, spec.bits) / spread);
   AttributeMap attributes;
   if (spec.axis >= 0) attributes["axis"] = spec.axis;
-  const Node* dequantize = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dq"),
-                                         {stored, scale}, attributes);
+  const Node* dequantize =
+      graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dq"), {stored, scale}, attributes);
   graph.ReplaceAllUses(node->output(), dequantize->output());
   graph.RemoveNode(node);
   return absl::OkStatus();
@@ -80,8 +84,7 @@ absl::Status LowerActivation(Graph& graph, Node* node) {
     Value* high = Constant(graph, absl::StrCat(name, ".clip_max"), threshold);
     x = graph.AddNode("Clip", absl::StrCat(name, ".clip"), {x, low, high})->output();
   }
-  x = graph.AddNode("QuantizeLinear", absl::StrCat(name, ".q"), {x, scale, zero_point})
-          ->output();
+  x = graph.AddNode("QuantizeLinear", absl::StrCat(name, ".q"), {x, scale, zero_point})->output();
   x = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dq"), {x, scale, zero_point})
           ->output();
   graph.ReplaceAllUses(node->output(), x);

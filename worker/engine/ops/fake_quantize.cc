@@ -1,6 +1,6 @@
 #include "worker/engine/ops/fake_quantize.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <vector>
 

@@ -1,6 +1,6 @@
 #include "worker/engine/passes/fold_batch_norm.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <vector>
 

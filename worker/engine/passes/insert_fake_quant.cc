@@ -1,6 +1,6 @@
 #include "worker/engine/passes/insert_fake_quant.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "worker/engine/quant/abs_max.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <numeric>
 #include <vector>

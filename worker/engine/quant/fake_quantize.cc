@@ -1,6 +1,7 @@
 #include "worker/engine/quant/fake_quantize.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <numeric>
 #include <vector>

@@ -1,6 +1,6 @@
 #include "worker/engine/quant/qparams.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <vector>
 

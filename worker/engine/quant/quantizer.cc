@@ -1,6 +1,6 @@
 #include "worker/engine/quant/quantizer.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 namespace quantry::engine {
 namespace {

@@ -1,6 +1,6 @@
 #include "worker/engine/train/calibrate.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 

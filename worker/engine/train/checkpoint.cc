@@ -1,6 +1,6 @@
 #include "worker/engine/train/checkpoint.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <bit>
 #include <cstring>

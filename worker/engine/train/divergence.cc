@@ -1,6 +1,6 @@
 #include "worker/engine/train/divergence.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <string>
 

@@ -1,6 +1,6 @@
 #include "worker/engine/train/parameter_groups.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 #include "worker/engine/train/training_loop.h"
 
+#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
 
 #include <chrono>
 #include <cmath>

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn.h>
 
 #include <map>
 #include <set>
@@ -143,7 +143,7 @@ TEST(ExecutorTest, HookSeesEveryNodeAndCanEndTheRun) {
 
 // Conv -> BatchNormalization -> Relu, as one training step sees it.
 TEST(ExecutorTest, TrainingStepGivesTorchsGradientsAndStatistics) {
-  torch::manual_seed(7);
+  at::manual_seed(7);
   torch::nn::Conv2d conv(torch::nn::Conv2dOptions(3, 4, 3).padding(1).bias(false));
   torch::nn::BatchNorm2d norm(4);
   Graph graph;

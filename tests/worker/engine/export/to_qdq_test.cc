@@ -51,7 +51,7 @@ class ToQdqTest : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(ToQdqTest, ComputesWhatWasTrainedAlsoAfterWritingAndReading) {
-  const at::Tensor data = (torch::manual_seed(7), at::randn({32, 3, 8, 8}));
+  const at::Tensor data = (at::manual_seed(7), at::randn({32, 3, 8, 8}));
   Graph trained = Quantized(BuildSmallNet(11), Config(), data);
   // As training would leave it: alpha below what was observed.
   for (Value* alpha : PactAlphas(trained)) alpha->tensor().mul_(0.7);
@@ -65,9 +65,9 @@ TEST_P(ToQdqTest, ComputesWhatWasTrainedAlsoAfterWritingAndReading) {
   }
   EXPECT_EQ(qdq->outputs().at(0)->name(), "logits");
   const at::Tensor actual = RunGraph(*qdq, data);
-  // A value that lies next to the middle of two integers may go either way, and biases are whole
-  // multiples of input step times weight step.
-  EXPECT_LT(RelativeError(actual, expected), GetParam().bits == 8 ? 0.01 : 0.1);
+  // A value that lies next to the middle of two integers may go either way: the fewer bits, the
+  // farther.
+  EXPECT_LT(RelativeError(actual, expected), GetParam().bits == 8 ? 0.01 : 0.05);
 
   const auto bytes = WriteOnnx(*qdq);
   ASSERT_TRUE(bytes.ok()) << bytes.status();
@@ -77,7 +77,7 @@ TEST_P(ToQdqTest, ComputesWhatWasTrainedAlsoAfterWritingAndReading) {
 }
 
 TEST_P(ToQdqTest, WeightsAreSmallIntegersAndBiasesInt32) {
-  const at::Tensor data = (torch::manual_seed(8), at::randn({8, 3, 8, 8}));
+  const at::Tensor data = (at::manual_seed(8), at::randn({8, 3, 8, 8}));
   const auto qdq = ToQdq(Quantized(BuildSmallNet(12), Config(), data));
   ASSERT_TRUE(qdq.ok()) << qdq.status();
   int layers = 0;
@@ -88,7 +88,10 @@ TEST_P(ToQdqTest, WeightsAreSmallIntegersAndBiasesInt32) {
     ASSERT_NE(weight, nullptr);
     const at::Tensor& integers = weight->input(0)->tensor();
     ASSERT_EQ(integers.scalar_type(), at::kChar);
-    EXPECT_LE(integers.to(at::kInt).abs().max().item<int>(), QuantMax(GetParam().bits));
+    // The trained integers, times 2^(8-bits).
+    const int spread = 1 << (8 - GetParam().bits);
+    EXPECT_TRUE((integers.remainder(spread) == 0).all().item<bool>());
+    EXPECT_LE(integers.to(at::kInt).abs().max().item<int>(), QuantMax(GetParam().bits) * spread);
     EXPECT_TRUE((weight->input(1)->tensor() > 0).all().item<bool>());
     const Node* bias = node->input(2)->producer();
     ASSERT_NE(bias, nullptr);
@@ -112,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(
 // One layer: the only differences are float rounding and the rounded bias.
 TEST(ToQdqExactTest, OneLayerDiffersByTheBiasStepAtMost) {
   for (const int bits : {2, 4, 8}) {
-    torch::manual_seed(21);
+    at::manual_seed(21);
     Graph graph;
     Value* input = graph.AddInput("input", {.dtype = at::kFloat});
     graph.AddOutput(AddConv(graph, "conv", input, 3, 16, 1, /*norm=*/true));
@@ -132,7 +135,7 @@ TEST(ToQdqExactTest, OneLayerDiffersByTheBiasStepAtMost) {
 }
 
 TEST(ToQdqExactTest, BiasFarAboveTheWeightsStillFits) {
-  torch::manual_seed(22);
+  at::manual_seed(22);
   Graph graph;
   Value* input = graph.AddInput("input", {.dtype = at::kFloat});
   graph.AddOutput(AddConv(graph, "conv", input, 3, 4, 1, /*norm=*/true));

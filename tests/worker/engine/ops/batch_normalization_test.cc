@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/nn.h>
 
 #include "worker/engine/ops/arguments.h"
 #include "worker/engine/ops/operator.h"
@@ -27,7 +27,7 @@ class BatchNormalizationTest : public testing::Test {
 };
 
 TEST_F(BatchNormalizationTest, UpdatesRunningStatisticsBitForBitAsTorch) {
-  torch::manual_seed(3);
+  at::manual_seed(3);
   torch::nn::BatchNorm2d reference(3);
   for (int step = 0; step < 5; ++step) {
     const at::Tensor x =

@@ -21,7 +21,7 @@ TEST(FoldBatchNormTest, FloatGraphComputesTheSame) {
 }
 
 TEST(FoldBatchNormTest, ConvolutionWithBiasAndOutputName) {
-  torch::manual_seed(4);
+  at::manual_seed(4);
   Graph graph;
   Value* input = graph.AddInput("input", {.dtype = at::kFloat});
   const auto add = [&](const char* name, const at::Tensor& tensor) {
@@ -45,7 +45,7 @@ TEST(FoldBatchNormTest, ConvolutionWithBiasAndOutputName) {
 }
 
 TEST(FoldBatchNormTest, OutputThatOthersReadIsLeftAlone) {
-  torch::manual_seed(5);
+  at::manual_seed(5);
   Graph graph = BuildSmallNet(5);
   Value* raw = graph.FindNode("stem")->output();
   graph.AddOutput(raw);

@@ -1,7 +1,7 @@
 #ifndef QUANTRY_TESTS_WORKER_ENGINE_PASSES_SMALL_NET_H_
 #define QUANTRY_TESTS_WORKER_ENGINE_PASSES_SMALL_NET_H_
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <string>
 #include <vector>
@@ -45,7 +45,7 @@ inline Value* AddConv(Graph& graph, const std::string& name, Value* x, int64_t i
 // input [?, 3, 8, 8] -> stem (Conv, BatchNorm, Relu) -> depthwise (Conv, BatchNorm, Relu), and
 // beside it skip (Conv with bias) of the same tensor -> Add -> pool -> Dropout -> Gemm -> "logits".
 inline Graph BuildSmallNet(uint64_t seed) {
-  torch::manual_seed(seed);
+  at::manual_seed(seed);
   Graph graph;
   Value* input = graph.AddInput(
       "input", {.dtype = at::kFloat, .shape = std::vector<Dimension>{std::nullopt, 3, 8, 8}});

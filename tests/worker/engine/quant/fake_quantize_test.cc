@@ -1,7 +1,7 @@
 #include "worker/engine/quant/fake_quantize.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <limits>
@@ -55,7 +55,7 @@ at::Tensor RandomTensor(const Layout& layout) {
 }
 
 TEST(FakeQuantizeTest, PerTensorForwardAndBackwardEqualTheScalarLoop) {
-  torch::manual_seed(1);
+  at::manual_seed(1);
   for (const Layout& layout : Layouts()) {
     for (int bits = 2; bits <= 8; ++bits) {
       const at::Tensor x = RandomTensor(layout).set_requires_grad(true);
@@ -74,7 +74,7 @@ TEST(FakeQuantizeTest, PerTensorForwardAndBackwardEqualTheScalarLoop) {
 }
 
 TEST(FakeQuantizeTest, PerChannelEqualsTheScalarLoopOnEveryAxis) {
-  torch::manual_seed(2);
+  at::manual_seed(2);
   for (const Layout& layout : Layouts()) {
     for (int64_t axis = 0; axis < static_cast<int64_t>(layout.shape.size()); ++axis) {
       const at::Tensor x = RandomTensor(layout).set_requires_grad(true);
@@ -97,7 +97,7 @@ TEST(FakeQuantizeTest, PerChannelEqualsTheScalarLoopOnEveryAxis) {
 }
 
 TEST(FakeQuantizeTest, GappyTensorsTakeTheGenericPathWithTheSameResult) {
-  torch::manual_seed(3);
+  at::manual_seed(3);
   const at::Tensor base = at::randn({8, 6, 10});
   const at::Tensor gappy = base.slice(2, 0, 10, 2).detach().set_requires_grad(true);
   const at::Tensor dense = gappy.detach().contiguous().set_requires_grad(true);
@@ -128,7 +128,7 @@ TEST(FakeQuantizeTest, HalvesGoToTheEvenNeighbour) {
 }
 
 TEST(FakeQuantizeTest, PactGradientEqualsTheScalarLoop) {
-  torch::manual_seed(4);
+  at::manual_seed(4);
   for (const int64_t axis : {int64_t{-1}, int64_t{0}}) {
     const at::Tensor x = (at::randn({4, 30011}) * 2).set_requires_grad(true);
     const at::Tensor dy = at::randn({4, 30011});
@@ -181,7 +181,7 @@ TEST(FakeQuantizeTest, NanIsNeverHidden) {
 }
 
 TEST(AbsMaxTest, EqualsTheLoopInEveryLayout) {
-  torch::manual_seed(5);
+  at::manual_seed(5);
   for (const Layout& layout : Layouts()) {
     const at::Tensor x = RandomTensor(layout);
     EXPECT_EQ(AbsMaxOf(x, -1).item<float>(), AbsMaxByLoop(Values(x))) << layout.name;
@@ -198,7 +198,7 @@ TEST(AbsMaxTest, EqualsTheLoopInEveryLayout) {
 }
 
 TEST(QparamsTest, IntegersAreWhatFakeQuantizeRoundsTo) {
-  torch::manual_seed(6);
+  at::manual_seed(6);
   const at::Tensor x = at::randn({6, 50});
   const at::Tensor s = AbsMaxOf(x, 0) * 0.8;
   for (int bits = 2; bits <= 8; ++bits) {

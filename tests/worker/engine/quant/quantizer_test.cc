@@ -1,7 +1,7 @@
 #include "worker/engine/quant/quantizer.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include "common/quant_config.h"
 

@@ -1,8 +1,8 @@
 #include "worker/engine/train/checkpoint.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,7 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 
 Checkpoint Example() {
-  torch::manual_seed(1);
+  at::manual_seed(1);
   return {.identity = {{"model", "m"}, {"training.epochs", "3"}},
           .steps_done = 7,
           .steps_per_epoch = 4,

@@ -1,14 +1,14 @@
 #include "worker/engine/train/sgd.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/optim.h>
 
 namespace quantry::engine {
 namespace {
 
 // Runs `steps` steps of ours and of torch's SGD on the same least-squares problem.
 void ExpectLikeTorch(double momentum, double weight_decay) {
-  torch::manual_seed(3);
+  at::manual_seed(3);
   const at::Tensor start = at::randn({4, 3});
   const at::Tensor x = at::randn({8, 3});
   const at::Tensor target = at::randn({8, 4});

@@ -1,7 +1,7 @@
 #ifndef QUANTRY_TESTS_WORKER_ENGINE_TRAIN_TINY_NET_H_
 #define QUANTRY_TESTS_WORKER_ENGINE_TRAIN_TINY_NET_H_
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <string>
 #include <vector>
@@ -14,7 +14,7 @@ inline constexpr int64_t kTinyClasses = 16;
 
 // input [?, 3, 32, 32] -> conv (stride 4) -> norm -> relu -> pool -> dropout -> fc -> 16 logits.
 inline Graph BuildTinyNet(uint64_t seed) {
-  torch::manual_seed(seed);
+  at::manual_seed(seed);
   Graph graph;
   const auto parameter = [&](const char* name, const at::Tensor& tensor) {
     return graph.AddInitializer(name, tensor, InitializerRole::kParameter);

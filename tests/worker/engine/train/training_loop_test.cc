@@ -1,8 +1,8 @@
 #include "worker/engine/train/training_loop.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <limits>
 #include <memory>

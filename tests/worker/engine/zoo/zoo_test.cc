@@ -1,8 +1,8 @@
 #include "worker/engine/zoo/zoo.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <map>
@@ -37,7 +37,7 @@ TEST(Zoo, HasThePublishedParameterCounts) {
 }
 
 TEST(Zoo, EveryNetworkIsValidAndRunsAtAnyWidth) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   for (const absl::string_view name : ZooModelNames()) {
     for (const double width : {0.25, 1.0}) {
       SCOPED_TRACE(absl::StrCat(name, " width ", width));
@@ -48,7 +48,7 @@ TEST(Zoo, EveryNetworkIsValidAndRunsAtAnyWidth) {
       EXPECT_EQ(graph.outputs().at(0)->name(), "logits");
       auto executor = Executor::Create(graph);
       ASSERT_TRUE(executor.ok()) << executor.status();
-      const auto outputs = (*executor)->Run({torch::randn({2, 3, 32, 32})}, EvaluateContext{});
+      const auto outputs = (*executor)->Run({at::randn({2, 3, 32, 32})}, EvaluateContext{});
       ASSERT_TRUE(outputs.ok()) << outputs.status();
       EXPECT_EQ(outputs->at(0).sizes(), at::IntArrayRef({2, 7}));
       EXPECT_TRUE(outputs->at(0).isfinite().all().item<bool>());
