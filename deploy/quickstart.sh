@@ -35,11 +35,26 @@ stop_program() {  # stop_program NAME: ends the program whose process id is in N
   pid=$(<"$work/$1.pid")
   if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == quantry-* ]]; then
     kill "$pid" 2>/dev/null || true
-    for _ in $(seq 100); do [[ -e /proc/$pid ]] || break; sleep 0.1; done
+    # A worker may first stop its trainer and send the checkpoint.
+    for _ in $(seq 300); do [[ -e /proc/$pid ]] || break; sleep 0.1; done
+    kill -9 "$pid" 2>/dev/null || true
   fi
   rm -f "$work/$1.pid"
 }
 stop_all() { stop_program worker; stop_program server; }
+
+wait_for() {  # wait_for NAME WHAT COMMAND...: until the command succeeds; shows NAME.log otherwise
+  local name=$1 what=$2
+  shift 2
+  for _ in $(seq 300); do
+    "$@" 2>/dev/null && return 0
+    [[ -e /proc/$(<"$work/$name.pid") ]] || break
+    sleep 0.2
+  done
+  echo "quickstart: quantry-$name did not come up ($what); the end of $work/$name.log:" >&2
+  tail -n 20 "$work/$name.log" >&2
+  exit 1
+}
 
 if $stop_only; then
   stop_all
@@ -49,7 +64,7 @@ fi
 
 mkdir -p "$work"
 say "Packages"
-quantry_install "${QUANTRY_BUILD_PACKAGES[@]}" jq
+quantry_install "${QUANTRY_BUILD_PACKAGES[@]}" jq bsdextrautils
 
 say "Build"
 if [[ ! -e build/release/build.ninja ]]; then
@@ -66,14 +81,15 @@ setsid "$bin/quantry-server" --listen 127.0.0.1:0 --metrics 127.0.0.1:0 \
   --data-dir "$work/server" >"$work/server.log" 2>&1 </dev/null &
 echo $! >"$work/server.pid"
 $keep || trap stop_all EXIT
-for _ in $(seq 100); do [[ -s $work/server/server.addr ]] && break; sleep 0.1; done
-[[ -s $work/server/server.addr ]] || { tail -n 20 "$work/server.log" >&2; exit 1; }
+wait_for server "its address" test -s "$work/server/server.addr"
 address=$(sed -n 's/^listen=//p' "$work/server/server.addr")
 metrics=$(sed -n 's/^metrics=//p' "$work/server/server.addr")
 setsid "$bin/quantry-worker" --server "$address" --data-dir "$work/worker" --device auto \
   >"$work/worker.log" 2>&1 </dev/null &
 echo $! >"$work/worker.pid"
 export QUANTRY_SERVER=$address
+worker_is_there() { "$bin/quantry" --json capabilities | jq -e '.workers | length > 0' >/dev/null; }
+wait_for worker "its registration" worker_is_there
 echo "server $address, metrics http://$metrics/metrics, logs in $work"
 
 dataset='synthetic://glyphs?classes=36&size=32&train=16000&val=2000&difficulty=0.5&seed=1'
@@ -92,7 +108,7 @@ run_job() {  # run_job TITLE OPTION...: submits, follows, and remembers a line o
   "$bin/quantry" download "$job" --output "$work/artifacts/${title// /-}" >/dev/null
   rows+=("$(jq -r --arg title "$title" '
     def seconds: sub("\\.[0-9]+Z$"; "Z") | fromdateiso8601;
-    .result as $r | [$title, (.spec.mode | sub("MODE_"; "") | ascii_downcase),
+    .result as $r | ["MobileNetV2 x0.5", $title, (.spec.mode | sub("MODE_"; "") | ascii_downcase),
       (if $r.weightBits then "\($r.weightBits)/\($r.activationBits)" else "32/32" end),
       ((($r.artifactTop1 // $r.floatTop1 // 0) * 10000 | round) / 100),
       (((($r.modelSizeBytes // "0") | tonumber) as $q |
@@ -113,9 +129,9 @@ run_job "W4A4 QAT" --model "job:$float" "${w4a4_qat[@]}"
 run_job "W4A4 QAT PACT" --model "job:$float" "${w4a4_qat[@]}" \
   --set quant.activation_preprocess_type=PACT
 
-say "MobileNetV2 (width 0.5) on 36 kinds of characters"
+say "MobileNetV2 (width 0.5) on 36 kinds of characters, accuracy of the written files"
 {
-  printf 'run\tmode\tW/A bits\ttop-1 %%\tfile kB\tseconds\n'
+  printf 'model\trun\tmode\tW/A bits\ttop-1 %%\tfile kB\tseconds\n'
   printf '%s\n' "${rows[@]}"
 } | tee "$work/table.tsv" | column -t -s $'\t'
 echo

@@ -24,7 +24,7 @@ runtime=build/onnxruntime
 if [[ ! -d $runtime/node_modules/onnxruntime-node/bin ]]; then
   mkdir -p "$runtime"
   npm install --prefix "$runtime" --ignore-scripts --no-audit --no-fund --loglevel=error \
-    onnxruntime-node
+    onnxruntime-node@1.30.0
 fi
 
 export ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:detect_stack_use_after_return=0

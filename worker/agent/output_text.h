@@ -9,10 +9,6 @@
 
 namespace quantry::agent {
 
-// `text` with every byte that is not part of valid UTF-8, and every NUL, as '?': protobuf strings
-// must be UTF-8, a crashing program's output need not be.
-std::string ToValidUtf8(absl::string_view text);
-
 // A program's output, cut into lines, and its end. Not thread-safe.
 class OutputText {
  public:

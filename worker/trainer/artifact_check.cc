@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "worker/engine/export/write_npy.h"
@@ -22,17 +21,14 @@ engine::EvaluationObserver ArtifactCheck::Compare() {
   samples_.clear();
   sampled_ = 0;
   max_difference_ = 0;
-  return [this](const engine::EvaluatedBatch& batch) {
-    const auto index = static_cast<size_t>(batch.batches_done - 1);
-    if (index >= expected_.size()) {
-      return absl::InternalError(absl::StrCat("the artifact was evaluated on batch ", index,
-                                              ", the model before export on ", expected_.size(),
-                                              " batches"));
+  return [this, next = size_t{0}](const engine::EvaluatedBatch& batch) mutable {
+    if (next >= expected_.size() || expected_[next].sizes() != batch.logits.sizes()) {
+      return absl::InternalError(absl::StrCat("output ", next,
+                                              " of the artifact has no partner among the ",
+                                              expected_.size(), " of the model before export"));
     }
-    const double difference = (batch.logits - expected_[index]).abs().max().item<double>();
-    if (std::isnan(difference)) {
-      return absl::InternalError(absl::StrCat("the artifact computes NaN in batch ", index));
-    }
+    const double difference = (batch.logits - expected_[next]).abs().max().item<double>();
+    ++next;
     max_difference_ = std::max(max_difference_, difference);
     if (sampled_ < kSamples) {
       samples_.push_back(batch.logits.detach().clone());

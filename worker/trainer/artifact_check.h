@@ -19,8 +19,7 @@ class ArtifactCheck {
   // Takes the outputs of the model before export. Each call starts anew: the last one counts.
   engine::EvaluationObserver Expect();
 
-  // Takes the outputs of the artifact. INTERNAL if one is NaN, or if there are more batches than
-  // were expected.
+  // Takes the outputs of the artifact. INTERNAL if a batch is not like the expected one.
   engine::EvaluationObserver Compare();
 
   // The largest |artifact - expected| of all outputs so far.

@@ -1,10 +1,15 @@
 #include "worker/trainer/event_sink.h"
 
+#include <google/protobuf/message.h>
+
+#include <vector>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "common/delimited.h"
+#include "common/utf8.h"
 
 namespace quantry::trainer {
 namespace {
@@ -79,11 +84,37 @@ std::string Text(const v1::TrainerEvent& event) {
   return "";
 }
 
+// Names of files and of a model's nodes may hold any bytes; a protobuf string that is not UTF-8
+// can't be parsed by whoever receives it.
+void MakeStringsValid(google::protobuf::Message& message) {
+  using google::protobuf::FieldDescriptor;
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      if (field->type() == FieldDescriptor::TYPE_MESSAGE) {
+        MakeStringsValid(field->is_repeated()
+                             ? *reflection.MutableRepeatedMessage(&message, field, i)
+                             : *reflection.MutableMessage(&message, field));
+      } else if (field->type() == FieldDescriptor::TYPE_STRING && field->is_repeated()) {
+        reflection.SetRepeatedString(&message, field, i,
+                                     ToValidUtf8(reflection.GetRepeatedString(message, field, i)));
+      } else if (field->type() == FieldDescriptor::TYPE_STRING) {
+        reflection.SetString(&message, field, ToValidUtf8(reflection.GetString(message, field)));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void PipeEventSink::Send(const v1::TrainerEvent& event) {
   if (broken_) return;
-  broken_ = !WriteDelimited(fd_, event.SerializeAsString()).ok();
+  v1::TrainerEvent valid = event;
+  MakeStringsValid(valid);
+  broken_ = !WriteDelimited(fd_, valid.SerializeAsString()).ok();
 }
 
 void TextEventSink::Send(const v1::TrainerEvent& event) { out_ << Text(event) << std::endl; }

@@ -90,11 +90,23 @@ absl::Status BuildBuiltin(RunOptions& options, const Dataset& dataset, RunInputs
   return absl::OkStatus();
 }
 
+// The first dimension of what goes in and out, whatever the file says: it may have been exported
+// for a batch of one, but has been seen to run with others.
+void FreeBatchDimension(const engine::Graph& model) {
+  for (const auto* values : {&model.inputs(), &model.outputs()}) {
+    for (engine::Value* value : *values) {
+      if (value->type.shape && !value->type.shape->empty()) value->type.shape->front().reset();
+    }
+  }
+}
+
 absl::Status LoadModel(RunOptions& options, const Dataset& dataset, RunInputs& inputs) {
   QUANTRY_RETURN_IF_ERROR(options.builtin ? BuildBuiltin(options, dataset, inputs)
                                           : ReadOnnx(options, dataset, inputs));
-  return engine::CheckClassifier(inputs.model, *options.data.image_size,
-                                 static_cast<int64_t>(dataset.class_names().size()));
+  QUANTRY_RETURN_IF_ERROR(engine::CheckClassifier(
+      inputs.model, *options.data.image_size, static_cast<int64_t>(dataset.class_names().size())));
+  FreeBatchDimension(inputs.model);
+  return absl::OkStatus();
 }
 
 engine::LoaderOptions CommonLoaderOptions(const RunOptions& options) {

@@ -9,13 +9,13 @@
 #include "common/files.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "worker/engine/evaluate/not_finite.h"
 #include "worker/engine/evaluate/sqnr.h"
 #include "worker/engine/import/import_onnx.h"
 #include "worker/engine/passes/annotate.h"
 #include "worker/engine/passes/fold_batch_norm.h"
 #include "worker/engine/passes/insert_fake_quant.h"
 #include "worker/engine/train/calibrate.h"
-#include "worker/engine/train/divergence.h"
 #include "worker/engine/train/parameter_groups.h"
 #include "worker/trainer/artifacts.h"
 #include "worker/trainer/failure.h"
@@ -164,7 +164,7 @@ absl::Status Pipeline::Train() {
   progress_.Begin(v1::PHASE_TRAINING, "", loop->steps(), loop->steps_done());
   epoch_start_ = clock_.Monotonic();
   const absl::Status status = loop->Run();
-  if (engine::IsDivergence(status)) return WithReason(status, "TRAINING_DIVERGED");
+  if (engine::IsNotFinite(status)) return WithReason(status, "TRAINING_DIVERGED");
   QUANTRY_RETURN_IF_ERROR(status);
   progress_.End();
   if (!std::filesystem::exists(output_ / kCheckpointFile)) {
@@ -281,11 +281,14 @@ absl::StatusOr<engine::ClassificationMetrics> Pipeline::Evaluate(
     progress_.Advance({.steps_done = batch.batches_done, .images = batch.logits.size(0)});
     return CheckInterrupted();
   };
-  QUANTRY_ASSIGN_OR_RETURN(const engine::ClassificationMetrics metrics,
-                           engine::EvaluateModel(graph, *inputs_.eval, observer));
+  const auto metrics = engine::EvaluateModel(graph, *inputs_.eval, observer);
+  if (engine::IsNotFinite(metrics.status())) {
+    return WithReason(metrics.status(), steps_trained_ > 0 ? "TRAINING_DIVERGED" : "MODEL_INVALID");
+  }
+  QUANTRY_RETURN_IF_ERROR(metrics.status());
   progress_.End();
   const int64_t steps_per_epoch = std::max<int64_t>(1, inputs_.train->num_batches());
-  SendMetrics(subject, steps_trained_ / steps_per_epoch, steps_trained_, metrics,
+  SendMetrics(subject, steps_trained_ / steps_per_epoch, steps_trained_, *metrics,
               absl::ToDoubleSeconds(clock_.Monotonic() - start));
   return metrics;
 }

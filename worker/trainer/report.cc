@@ -62,7 +62,8 @@ std::string MakeReport(const RunRecord& record) {
   for (const v1::LayerQuantization& layer : record.result.layers()) {
     report["layers"].push_back(ToJson(layer));
   }
-  return report.dump(2) + "\n";
+  // Names of folders and nodes need not be UTF-8; JSON texts are.
+  return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace quantry::trainer

@@ -52,6 +52,26 @@ TEST(PipeEventSinkTest, NoticesThatNobodyReads) {
   close(ends[1]);
 }
 
+TEST(PipeEventSinkTest, NamesInAnyEncodingArriveAsUtf8) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  PipeEventSink sink(ends[1]);
+  v1::TrainerEvent event;
+  v1::LayerQuantization& layer = *event.mutable_result()->add_layers();
+  layer.set_layer("caf\xe9");
+  layer.set_op_type("Conv");
+  sink.Send(event);
+  close(ends[1]);
+  std::string bytes(4096, '\0');
+  bytes.resize(static_cast<size_t>(read(ends[0], bytes.data(), bytes.size())));
+  close(ends[0]);
+  v1::TrainerEvent received;
+  ASSERT_LT(static_cast<unsigned char>(bytes[0]), 0x80);  // one length byte
+  ASSERT_TRUE(received.ParseFromString(bytes.substr(1)));
+  EXPECT_EQ(received.result().layers(0).layer(), "caf?");
+  EXPECT_EQ(received.result().layers(0).op_type(), "Conv");
+}
+
 TEST(TextEventSinkTest, ALinePerEvent) {
   std::ostringstream out;
   TextEventSink sink(out);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "worker/engine/evaluate/executor.h"
+#include "worker/engine/evaluate/not_finite.h"
 
 namespace quantry::engine {
 namespace {
@@ -37,6 +38,12 @@ absl::StatusOr<ClassificationMetrics> EvaluateModel(const Graph& graph, Loader& 
     if (!batch) break;
     QUANTRY_ASSIGN_OR_RETURN(const std::vector<at::Tensor> outputs,
                              executor->Run({batch->images}, {.phase = RunPhase::kEvaluate}));
+    if (outputs[0].isnan().any().item<bool>()) {
+      return ExplainNotFinite(
+          *executor, batch->images, {.phase = RunPhase::kEvaluate},
+          absl::StrCat("the model's output is NaN for evaluation batch ", batch->index),
+          "check the weights; after training, try a lower learning_rate");
+    }
     metrics.Add(outputs[0], batch->labels);
     if (!observer) continue;
     QUANTRY_RETURN_IF_ERROR(observer({.batches_done = batch->index + 1,
@@ -56,7 +63,9 @@ absl::Status CheckClassifier(const Graph& graph, int64_t image_size, int64_t cla
   const auto outputs = executor->Run({pictures}, {.phase = RunPhase::kEvaluate});
   if (!outputs.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "the model does not run on pictures ", Shape(pictures), ": ", outputs.status().message()));
+        "the model does not run on pictures ", Shape(pictures), ": ", outputs.status().message(),
+        "; if the batch size is fixed in the file, export it with a dynamic one "
+        "(torch.onnx.export: dynamic_axes)"));
   }
   const at::Tensor& logits = outputs->front();
   if (logits.dim() != 2 || logits.size(0) != 2 || !at::isFloatingType(logits.scalar_type())) {

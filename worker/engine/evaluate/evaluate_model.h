@@ -24,7 +24,8 @@ struct EvaluatedBatch {
 using EvaluationObserver = std::function<absl::Status(const EvaluatedBatch&)>;
 
 // Runs `graph` (one input: pictures; one output: logits) in evaluation mode over epoch 0 of
-// `loader`. Errors: the executor's, the loader's, the observer's.
+// `loader`. Errors: the executor's, the loader's, the observer's; for an output that is NaN the one
+// of ExplainNotFinite.
 absl::StatusOr<ClassificationMetrics> EvaluateModel(const Graph& graph, Loader& loader,
                                                     const EvaluationObserver& observer = nullptr);
 

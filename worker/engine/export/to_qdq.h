@@ -18,8 +18,9 @@ namespace quantry::engine {
 //    until it does;
 //  - Dropout goes.
 // Input and output names stay. The result computes what the fake-quantized graph computes in
-// kEvaluate, up to float rounding. FAILED_PRECONDITION names a tensor that was never calibrated or
-// whose threshold is not finite.
+// kEvaluate, up to float rounding, and but for 8-bit activations below -s: training clamps them to
+// -127 steps, QuantizeLinear to -128. FAILED_PRECONDITION names a tensor that was never calibrated
+// or whose threshold is not finite.
 absl::StatusOr<Graph> ToQdq(const Graph& trained);
 
 }  // namespace quantry::engine

@@ -9,13 +9,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
-#include "worker/engine/train/divergence.h"
+#include "worker/engine/evaluate/not_finite.h"
 #include "worker/engine/train/parameter_groups.h"
 
 namespace quantry::engine {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr char kDivergenceAdvice[] = "try a lower learning_rate, gradient_clip, or warmup_epochs";
+
+std::string Divergence(int64_t step) { return absl::StrCat("training diverged in step ", step); }
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -121,10 +125,12 @@ absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
                                                  /*ignore_index=*/-100, options_.label_smoothing);
   const double loss_value = loss.item<double>();
   if (!std::isfinite(loss_value)) {
-    return DiagnoseDivergence(*executor_, batch.images, ContextOf(step), step);
+    return ExplainNotFinite(*executor_, batch.images, ContextOf(step), Divergence(step),
+                            kDivergenceAdvice);
   }
   optimizer_.ZeroGradients();
   loss.backward();
+  QUANTRY_RETURN_IF_ERROR(CheckGradientsFinite(graph_, Divergence(step), kDivergenceAdvice));
   if (options_.gradient_clip) ClipGradientNorm(optimizer_.Parameters(), *options_.gradient_clip);
   optimizer_.Step(rate);
   steps_done_ = step + 1;

@@ -55,8 +55,8 @@ class TrainingLoop {
   // Goes on from a checkpoint of the same model and data. FAILED_PRECONDITION if it does not fit.
   absl::Status Restore(const Checkpoint& checkpoint);
 
-  // Trains to the end. CANCELLED after an interruption, with a checkpoint saved. A loss that is NaN
-  // or infinite: see DiagnoseDivergence.
+  // Trains to the end. CANCELLED after an interruption, with a checkpoint saved. A loss or
+  // gradient that is NaN or infinite: an error as in evaluate/not_finite.h, naming the layer.
   absl::Status Run();
 
   int64_t steps_done() const { return steps_done_; }

@@ -1,4 +1,5 @@
 #include "worker/engine/train/training_loop.h"
+#include "worker/engine/evaluate/not_finite.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -13,7 +14,6 @@
 #include "worker/engine/passes/annotate.h"
 #include "worker/engine/passes/insert_fake_quant.h"
 #include "worker/engine/train/calibrate.h"
-#include "worker/engine/train/divergence.h"
 
 namespace quantry::engine {
 namespace {
@@ -186,12 +186,26 @@ TEST(TrainingLoopTest, NanNamesTheLayerAndTheStep) {
       }});
   const absl::Status status = loop->Run();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(IsDivergence(status));
+  EXPECT_TRUE(IsNotFinite(status));
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("training diverged"), HasSubstr("'norm' (BatchNormalization)"),
-                    HasSubstr("NaN"), HasSubstr("'norm.beta'"), HasSubstr("step 3"),
+                    HasSubstr("NaN"), HasSubstr("'norm.beta'"), HasSubstr("in step 3"),
                     HasSubstr("lower learning_rate")));
-  EXPECT_FALSE(IsDivergence(absl::FailedPreconditionError("training diverged")));
+  EXPECT_FALSE(IsNotFinite(absl::FailedPreconditionError("training diverged")));
+}
+
+TEST(TrainingLoopTest, NanBornInBackwardNamesTheLayerNearestToTheOutput) {
+  const auto loader = MakeLoader();
+  Graph graph = BuildTinyNet(5);
+  const auto loop = MakeLoop(graph, *loader, TwoEpochs());
+  // Finite forward, infinite backward.
+  graph.FindValue("norm.gamma")->tensor().register_hook([](const at::Tensor& gradient) {
+    return gradient / 0;
+  });
+  const absl::Status status = loop->Run();
+  EXPECT_TRUE(IsNotFinite(status));
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("in step 0"), HasSubstr("'norm.gamma' of 'norm'")));
 }
 
 TEST(TrainingLoopTest, RefusesACheckpointOfAnotherModel) {

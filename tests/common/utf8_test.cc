@@ -1,0 +1,17 @@
+#include "common/utf8.h"
+
+#include <gtest/gtest.h>
+
+namespace quantry {
+namespace {
+
+TEST(Utf8Test, KeepsWhatIsValidAndReplacesEachOtherByte) {
+  EXPECT_EQ(ToValidUtf8("plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80"),
+            "plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
+  EXPECT_EQ(ToValidUtf8("\xff|\xc3|\xc0\xaf|\xed\xa0\x80|\xf4\x90\x80\x80|\xe2\x82"),
+            "?|?|??|???|????|??");
+  EXPECT_EQ(ToValidUtf8(absl::string_view("a\0b", 3)), "a?b");
+}
+
+}  // namespace
+}  // namespace quantry
