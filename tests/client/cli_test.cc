@@ -202,7 +202,7 @@ TEST_F(CliTest, ValidateOnlySubmitsNothing) {
 TEST_F(CliTest, RefusalNamesEachField) {
   server_.RefuseCreate(InvalidSpecError());
   const CliResult result = Run(kSubmit);
-  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(result.err,
             "error: the spec is invalid (INVALID_ARGUMENT, SPEC_INVALID)\n"
