@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/request_id.h"
+#include "client/transfer/channel.h"
 #include "client/transfer/grpc_status.h"
 
 namespace quantry::client {
@@ -30,7 +31,7 @@ absl::StatusOr<Response> JobClient::Call(
     const absl::Status status = FromGrpc(call(&context, &response));
     if (status.ok()) return response;
     if (!absl::IsUnavailable(status) || backoff.Expired()) return status;
-    SleepUnlessCancelled(backoff.Next(), nullptr);
+    WaitForRetry(*channel_, backoff.Next(), nullptr);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/transfer/channel.h"
 #include "client/transfer/grpc_status.h"
 
 namespace quantry::client {
@@ -19,7 +20,8 @@ bool CanReconnect(const absl::Status& status) {
 }  // namespace
 
 JobWatcher::JobWatcher(const JobClient& client, std::string job, JobWatchOptions options)
-    : stub_(v1::JobService::NewStub(client.channel())),
+    : channel_(client.channel()),
+      stub_(v1::JobService::NewStub(channel_)),
       job_(std::move(job)),
       options_(options),
       last_sequence_(options.after_sequence) {}
@@ -43,7 +45,7 @@ absl::Status JobWatcher::Run(const OnEvent& on_event, const OnReconnect& on_reco
     }
     const absl::Duration pause = backoff->Next();
     if (on_reconnect) on_reconnect(end.status, pause);
-    SleepUnlessCancelled(pause, [this] { return stopped(); });
+    WaitForRetry(*channel_, pause, [this] { return stopped(); });
   }
 }
 

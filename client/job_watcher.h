@@ -17,8 +17,9 @@ namespace quantry::client {
 
 struct JobWatchOptions {
   int64_t after_sequence = 0;  // events up to this number are not reported; >= 0
-  // How the stream is opened again when it breaks; any event counts as progress.
-  RetryOptions retry = {.give_up_after = absl::Minutes(10)};
+  // How the stream is opened again when it breaks; any event counts as progress. The short largest
+  // delay lets people see events again soon after a server is back.
+  RetryOptions retry = {.max_delay = absl::Seconds(2), .give_up_after = absl::Minutes(10)};
   // Until the first answer of the server: a wrong address should be noticed soon.
   absl::Duration give_up_first_after = absl::Seconds(5);
 };
@@ -54,6 +55,7 @@ class JobWatcher {
   StreamEnd ReadStream(const OnEvent& on_event);
   bool stopped() const;
 
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::JobService::StubInterface> stub_;
   const std::string job_;
   const JobWatchOptions options_;

@@ -2,12 +2,12 @@
 # Checks who may include whom (docs/architecture.md). A rule is FOLDER|REGEX of forbidden includes.
 
 set(rules
-  "common|<(torch|ATen|c10)/|grpcpp/|quantry/v1/|\"(server|worker|client)/"
-  "server|<(torch|ATen|c10)/|\"(worker|client)/"
+  "common|[<\"](torch|ATen|c10)/|grpcpp/|quantry/v1/|\"(server|worker|client)/"
+  "server|[<\"](torch|ATen|c10)/|\"(worker|client)/"
   "server/core|grpcpp/|sqlite3|\"server/(store|rpc)/"
   "server/store|grpcpp/|\"server/rpc/"
-  "client|<(torch|ATen|c10)/|\"(worker|server)/"
-  "worker/agent|<(torch|ATen|c10)/|\"(server|worker/engine|worker/trainer)/"
+  "client|[<\"](torch|ATen|c10)/|\"(worker|server)/"
+  "worker/agent|[<\"](torch|ATen|c10)/|\"(server|worker/engine|worker/trainer)/"
   "worker/engine|grpcpp/|quantry/v1/|\"(server|client|worker/agent|worker/trainer)/"
   "worker/trainer|grpcpp/|\"(server|client|worker/agent)/"
   "worker/engine/graph|\"worker/engine/(ops|import|zoo|passes|quant|data|train|evaluate|export)/"

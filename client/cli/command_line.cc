@@ -1,10 +1,12 @@
 #include "client/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -17,7 +19,9 @@
 #include "client/cli/trainer_program.h"
 #include "client/cli/watch_command.h"
 #include "client/dataset_uri.h"
+#include "client/model_argument.h"
 #include "client/spec_settings.h"
+#include "common/status_macros.h"
 
 namespace quantry::client {
 namespace {
@@ -143,16 +147,42 @@ int HandToTrainer(const std::vector<std::string>& arguments, const CliContext& c
   return context.FailUsage(ExecTrainer(arguments));
 }
 
+// The trainer's arguments for the model that a person names as for submit.
+absl::StatusOr<std::vector<std::string>> InspectArguments(const std::string& argument) {
+  QUANTRY_ASSIGN_OR_RETURN(const ModelArgument model, ParseModelArgument(argument));
+  if (const auto* path = std::get_if<std::filesystem::path>(&model)) {
+    return std::vector<std::string>{"inspect", path->string()};
+  }
+  const auto& source = std::get<v1::ModelSource>(model);
+  if (!source.has_builtin()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "model '", argument, "': a job's model must be fetched first, with 'quantry download ",
+        source.job(),
+        " --artifact model.float.onnx --output DIR'; allowed: an ONNX file, "
+        "builtin:NAME"));
+  }
+  const v1::BuiltinModel& builtin = source.builtin();
+  std::vector<std::string> arguments = {"inspect", "--builtin", builtin.name()};
+  if (builtin.has_num_classes()) {
+    arguments.insert(arguments.end(), {"--classes", absl::StrCat(builtin.num_classes())});
+  }
+  if (builtin.has_width()) {
+    arguments.insert(arguments.end(), {"--width", absl::StrCat(builtin.width())});
+  }
+  return arguments;
+}
+
 void AddInspect(CLI::App& app, CommandLine& line) {
   CLI::App& command = *app.add_subcommand(
       "inspect", "Show what a model is, what would be quantized, what is unsupported");
   const auto model = MakeOptions<std::string>();
-  command.add_option("model", *model, "ONNX file")->required();
+  command.add_option("model", *model, "ONNX file or builtin:NAME[?classes=N&width=F]")->required();
   command.callback([&line, model] {
-    line.action = [&line, model] {
-      std::vector<std::string> arguments = {"inspect", *model};
-      if (line.context.json) arguments.push_back("--json");
-      return HandToTrainer(arguments, line.context);
+    line.action = [&line, model]() -> int {
+      absl::StatusOr<std::vector<std::string>> arguments = InspectArguments(*model);
+      if (!arguments.ok()) return line.context.FailUsage(arguments.status());
+      if (line.context.json) arguments->push_back("--json");
+      return HandToTrainer(*arguments, line.context);
     };
   });
 }
@@ -185,6 +215,7 @@ void AddDataset(CLI::App& app, CommandLine& line) {
       if (options->limit > 0) {
         arguments.insert(arguments.end(), {"--limit", absl::StrCat(options->limit)});
       }
+      if (line.context.json) arguments.push_back("--json");
       return HandToTrainer(arguments, line.context);
     };
   });

@@ -94,7 +94,11 @@ std::string DescribeError(const absl::Status& status, absl::string_view server) 
 }
 
 ExitCode ExitCodeOf(const absl::Status& status) {
-  return absl::IsUnavailable(status) ? kExitUnreachable : kExitFailed;
+  if (absl::IsUnavailable(status)) return kExitUnreachable;
+  // Bytes that changed on their way are nobody's wrong usage.
+  const std::string reason = ReasonOf(status);
+  const bool damaged = reason == "HASH_MISMATCH" || reason == "SIZE_MISMATCH";
+  return absl::IsInvalidArgument(status) && !damaged ? kExitUsage : kExitFailed;
 }
 
 }  // namespace quantry::client

@@ -13,7 +13,8 @@ namespace quantry::client {
 // and what to do next. Lines that end in '\n'. `server` is the address that was called.
 std::string DescribeError(const absl::Status& status, absl::string_view server);
 
-// The exit code of a call that failed: kExitUnreachable or kExitFailed.
+// The exit code of a call that failed: kExitUnreachable if no server answered, kExitUsage if it
+// refused what it was sent as wrong (INVALID_ARGUMENT), else kExitFailed.
 ExitCode ExitCodeOf(const absl::Status& status);
 
 }  // namespace quantry::client

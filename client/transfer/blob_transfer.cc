@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/transfer/channel.h"
 #include "client/transfer/grpc_status.h"
 #include "common/files.h"
 #include "common/sha256.h"
@@ -104,7 +105,9 @@ struct BlobTransfer::Download {
 };
 
 BlobTransfer::BlobTransfer(std::shared_ptr<grpc::Channel> channel, TransferOptions options)
-    : stub_(v1::BlobService::NewStub(channel)), options_(std::move(options)) {}
+    : channel_(std::move(channel)),
+      stub_(v1::BlobService::NewStub(channel_)),
+      options_(std::move(options)) {}
 
 absl::Status BlobTransfer::CheckCancelled() const {
   if (options_.cancelled && options_.cancelled()) {
@@ -116,7 +119,7 @@ absl::Status BlobTransfer::CheckCancelled() const {
 absl::Status BlobTransfer::WaitToRepeat(const absl::Status& error, Backoff& backoff) const {
   QUANTRY_RETURN_IF_ERROR(CheckCancelled());
   if (!IsTransient(error) || backoff.Expired()) return error;
-  SleepUnlessCancelled(backoff.Next(), options_.cancelled);
+  WaitForRetry(*channel_, backoff.Next(), options_.cancelled);
   return CheckCancelled();
 }
 

@@ -52,9 +52,10 @@ class BlobTransfer {
   absl::Status SendFrom(const v1::UploadStatus& status, Upload& upload) const;
   absl::Status Receive(Download& download) const;
   absl::Status CheckCancelled() const;
-  // Sleeps before a repeat. Not OK: `error` is not transient, time is up, or it was cancelled.
+  // Waits before a repeat. Not OK: `error` is not transient, time is up, or it was cancelled.
   absl::Status WaitToRepeat(const absl::Status& error, Backoff& backoff) const;
 
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::BlobService::StubInterface> stub_;
   TransferOptions options_;
 };

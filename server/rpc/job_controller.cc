@@ -1,5 +1,7 @@
 #include "server/rpc/job_controller.h"
 
+#include <spdlog/spdlog.h>
+
 #include <chrono>
 #include <utility>
 
@@ -60,6 +62,9 @@ absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& req
     key = JobStore::RequestKey{request.request_id(), SpecHash(request.spec())};
   }
   QUANTRY_ASSIGN_OR_RETURN(const JobRecord stored, state_.jobs.Create(job, key));
+  const bool repeat = stored.id != job.record.id;
+  spdlog::info("job submitted job={} mode={} priority={} repeat={}", stored.id,
+               v1::Mode_Name(stored.job.spec().mode()), stored.job.spec().priority(), repeat);
   state_.notifier.Notify(kQueueTopic);
   return Present(stored);
 }
@@ -136,9 +141,18 @@ absl::StatusOr<v1::ListJobsResponse> JobController::ListJobs(const v1::ListJobsR
 absl::StatusOr<v1::Job> JobController::CancelJob(const v1::CancelJobRequest& request) {
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.name(), "name"));
   const absl::Time now = state_.clock.Now();
-  absl::StatusOr<JobRecord> record =
-      state_.jobs.Update(id, [&](JobChange& change) { return RequestCancel(change, now); });
+  bool ended = false;
+  absl::StatusOr<JobRecord> record = state_.jobs.Update(id, [&](JobChange& change) {
+    const absl::Status status = RequestCancel(change, now);
+    ended = !change.events.empty();
+    return status;
+  });
   QUANTRY_RETURN_IF_ERROR(record.status());
+  spdlog::info("cancel requested job={} state={}", id, JobStateName(record->job.state()));
+  if (ended) {
+    state_.ClearNotBefore(id);
+    state_.metrics.RecordJobEnd(record->job);
+  }
   state_.notifier.Notify(id);
   return Present(*record);
 }

@@ -1,5 +1,7 @@
 #include "server/rpc/job_requests.h"
 
+#include <set>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -56,10 +58,15 @@ absl::StatusOr<JobStore::Query> ParseListRequest(const v1::ListJobsRequest& requ
   violations.Require(request.page_size() >= 0 && request.page_size() <= kMaxPageSize, "page_size",
                      request.page_size(), absl::StrCat("0 to ", kMaxPageSize));
   query.limit = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
-  for (const int state : request.states()) {
-    violations.Require(v1::JobState_IsValid(state) && state != v1::JOB_STATE_UNSPECIFIED, "states",
-                       state, "the states of enum JobState");
-    query.states.push_back(static_cast<v1::JobState>(state));
+  // Each once and in order, whatever was sent: what is kept per query must not grow with requests.
+  const std::set<int> states(request.states().begin(), request.states().end());
+  for (const int state : states) {
+    if (v1::JobState_IsValid(state) && state != v1::JOB_STATE_UNSPECIFIED) {
+      query.states.push_back(static_cast<v1::JobState>(state));
+      continue;
+    }
+    violations.Require(false, "states", state, "the states of enum JobState");
+    break;  // an answer must not grow with what is wrong
   }
   if (!request.page_token().empty()) {
     std::string token;

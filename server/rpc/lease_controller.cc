@@ -107,13 +107,19 @@ absl::StatusOr<v1::AcquireLeaseResponse> LeaseController::AcquireLease(
                            {{"device", absl::StrCat("'", request.device().substr(0, 80),
                                                     "' is none of the worker's devices")}});
   }
+  DeviceTurns::Call call(turns_, request.worker_id(), device->id());
+  QUANTRY_ASSIGN_OR_RETURN(auto earlier, InTurn(call, [&] {
+                             return RedeliverLease(request.worker_id(), device->id());
+                           }));
+  if (earlier.has_value()) return *std::move(earlier);
   using std::chrono::steady_clock;
   const absl::Duration wait = std::clamp(FromProto(request.wait()), absl::ZeroDuration(), kMaxWait);
   const auto deadline = steady_clock::now() + absl::ToChronoNanoseconds(wait);
   Notifier::Subscription subscription(state_.notifier, kQueueTopic);
   while (!state_.notifier.IsShutdown() && !is_cancelled()) {
     QUANTRY_RETURN_IF_ERROR(Touch(request.worker_id()));
-    QUANTRY_ASSIGN_OR_RETURN(auto answer, TryAcquire(request.worker_id(), *device));
+    QUANTRY_ASSIGN_OR_RETURN(
+        auto answer, InTurn(call, [&] { return TryAcquire(request.worker_id(), *device); }));
     if (answer.has_value()) return *std::move(answer);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
     if (left.count() <= 0) break;
@@ -123,10 +129,16 @@ absl::StatusOr<v1::AcquireLeaseResponse> LeaseController::AcquireLease(
   return v1::AcquireLeaseResponse();
 }
 
-absl::StatusOr<std::optional<v1::AcquireLeaseResponse>> LeaseController::TryAcquire(
-    const std::string& worker_id, const v1::Device& device) {
-  QUANTRY_ASSIGN_OR_RETURN(auto earlier, RedeliverLease(worker_id, device.id()));
-  if (earlier.has_value()) return earlier;
+LeaseController::OptionalLease LeaseController::InTurn(DeviceTurns::Call& call,
+                                                       absl::FunctionRef<OptionalLease()> body) {
+  const DeviceTurns::Turn turn = call.Take();
+  if (turn.IsNewest()) return body();
+  return MakeError(absl::StatusCode::kAborted, "NEWER_CALL",
+                   "the worker has asked for a job on this device again since; this call is over");
+}
+
+LeaseController::OptionalLease LeaseController::TryAcquire(const std::string& worker_id,
+                                                           const v1::Device& device) {
   while (true) {
     QUANTRY_ASSIGN_OR_RETURN(const auto id, ClaimJob(worker_id, device.kind()));
     if (!id.has_value()) return std::nullopt;
@@ -143,8 +155,8 @@ absl::StatusOr<std::optional<v1::AcquireLeaseResponse>> LeaseController::TryAcqu
     // It was leased or cancelled since the queue was read: choose again.
     if (ErrorReason(record.status()) == "BAD_TRANSITION") continue;
     QUANTRY_RETURN_IF_ERROR(record.status());
-    StartLease(*record);
     state_.ClearNotBefore(*id);
+    StartLease(*record);
     state_.metrics.RecordQueueWait(waited);
     state_.notifier.Notify(*id);
     spdlog::info("lease granted job={} attempt={} epoch={} worker={} device={}", *id,
@@ -153,8 +165,8 @@ absl::StatusOr<std::optional<v1::AcquireLeaseResponse>> LeaseController::TryAcqu
   }
 }
 
-absl::StatusOr<std::optional<v1::AcquireLeaseResponse>> LeaseController::RedeliverLease(
-    const std::string& worker_id, const std::string& device_id) {
+LeaseController::OptionalLease LeaseController::RedeliverLease(const std::string& worker_id,
+                                                               const std::string& device_id) {
   const auto held = state_.leases.HeldBy(worker_id, device_id);
   if (!held.has_value()) return std::nullopt;
   QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(held->job_id));
@@ -234,6 +246,7 @@ absl::StatusOr<v1::FinishAttemptResponse> LeaseController::FinishAttempt(
     if (!repeat && !state_.leases.IsLive(id, epoch, state_.clock.Monotonic())) {
       return LeaseRanOut(request.lease());
     }
+    if (!repeat) BackOff(change.record);
     return absl::OkStatus();
   });
   QUANTRY_RETURN_IF_ERROR(record.status());
@@ -277,6 +290,7 @@ absl::Status LeaseController::LoseLease(const LeaseTable::Entry& entry,
   const auto record = state_.jobs.Update(entry.job_id, [&](JobChange& change) -> absl::Status {
     QUANTRY_RETURN_IF_ERROR(quantry::server::LoseLease(change, entry.epoch, failure, now));
     lost = !change.events.empty();
+    if (lost) BackOff(change.record);
     return absl::OkStatus();
   });
   QUANTRY_RETURN_IF_ERROR(record.status());
@@ -290,19 +304,17 @@ absl::Status LeaseController::LoseLease(const LeaseTable::Entry& entry,
   return absl::OkStatus();
 }
 
+void LeaseController::BackOff(const JobRecord& record) {
+  if (record.job.state() != v1::JOB_STATE_QUEUED) return;
+  state_.SetNotBefore(record.id, state_.clock.Monotonic() + RetryDelay(record.job.attempt()));
+}
+
 void LeaseController::AfterAttempt(const JobRecord& record, int64_t epoch,
                                    const std::string& cause) {
   const v1::Job& job = record.job;
   state_.leases.Release(record.id, epoch);
   state_.metrics.RecordAttempt(cause);
-  if (job.state() == v1::JOB_STATE_QUEUED) {
-    state_.SetNotBefore(record.id, state_.clock.Monotonic() + RetryDelay(job.attempt()));
-  } else {
-    const absl::Duration run_time = job.has_start_time()
-                                        ? FromProto(job.end_time()) - FromProto(job.start_time())
-                                        : absl::ZeroDuration();
-    state_.metrics.RecordJobEnd(StateLabel(job.state()), std::max(run_time, absl::ZeroDuration()));
-  }
+  if (job.state() != v1::JOB_STATE_QUEUED) state_.metrics.RecordJobEnd(job);
   spdlog::info("attempt ended job={} attempt={} cause={} state={} reason=\"{}\"", record.id,
                job.attempt(), cause, JobStateName(job.state()), job.state_reason());
   state_.notifier.Notify(record.id);

@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "quantry/v1/worker_service.pb.h"
 #include "server/rpc/control_state.h"
+#include "server/rpc/device_turns.h"
 
 namespace quantry::server {
 
@@ -34,7 +35,8 @@ class LeaseController {
   // Waits up to request.wait for a job; an answer without a lease also when `is_cancelled` says
   // true or the server shuts down. A worker whose device holds a lease already gets it again while
   // it is LEASED (its answer was lost); if it was RUNNING, the worker has restarted: that attempt
-  // is over.
+  // is over. ABORTED with reason NEWER_CALL once there is a newer call for the device: its worker
+  // has given this one up.
   absl::StatusOr<v1::AcquireLeaseResponse> AcquireLease(const v1::AcquireLeaseRequest& request,
                                                         absl::FunctionRef<bool()> is_cancelled);
   absl::StatusOr<v1::HeartbeatResponse> Heartbeat(const v1::HeartbeatRequest& request);
@@ -46,22 +48,30 @@ class LeaseController {
   void Sweep();
 
  private:
+  using OptionalLease = absl::StatusOr<std::optional<v1::AcquireLeaseResponse>>;
+
   absl::Status Touch(const std::string& worker_id);
-  absl::StatusOr<std::optional<v1::AcquireLeaseResponse>> TryAcquire(const std::string& worker_id,
-                                                                     const v1::Device& device);
+  // Runs `body` while no other call acts for the device; ABORTED if `call` is not the newest.
+  OptionalLease InTurn(DeviceTurns::Call& call, absl::FunctionRef<OptionalLease()> body);
+  // The next job that fits, if there is one. The device must hold no lease.
+  OptionalLease TryAcquire(const std::string& worker_id, const v1::Device& device);
   // The lease that this device holds in the server's eyes, given again; nothing if there is none.
-  absl::StatusOr<std::optional<v1::AcquireLeaseResponse>> RedeliverLease(
-      const std::string& worker_id, const std::string& device_id);
+  // Only right when a call begins: while one waits, nothing else gives the device a lease.
+  OptionalLease RedeliverLease(const std::string& worker_id, const std::string& device_id);
   // Reserves the job that the policy chooses, so that two workers don't choose the same.
   absl::StatusOr<std::optional<std::string>> ClaimJob(const std::string& worker_id,
                                                       const std::string& device_kind)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status LoseLease(const LeaseTable::Entry& entry, const v1::Failure& failure);
+  // Makes a job that was just queued again wait. Runs before that is stored, so that no worker can
+  // take the job in between.
+  void BackOff(const JobRecord& record);
   // Lease table, metrics and wake-ups after an attempt has ended.
   void AfterAttempt(const JobRecord& record, int64_t epoch, const std::string& cause);
   void StartLease(const JobRecord& record);
 
   ControlState& state_;
+  DeviceTurns turns_;
   absl::Mutex mutex_;
   std::set<std::string> claims_ ABSL_GUARDED_BY(mutex_);  // ids of jobs about to be leased
 };

@@ -2,6 +2,11 @@
 
 #include <prometheus/gauge.h>
 
+#include <algorithm>
+
+#include "server/core/job_record.h"
+#include "server/rpc/worker_requests.h"
+
 namespace quantry::server {
 namespace {
 
@@ -74,8 +79,12 @@ void ServerMetrics::RecordQueueWait(absl::Duration wait) {
   queue_wait_.Observe(absl::ToDoubleSeconds(wait));
 }
 
-void ServerMetrics::RecordJobEnd(const std::string& state, absl::Duration run_time) {
-  run_times_.Add({{"state", state}}, kJobBuckets).Observe(absl::ToDoubleSeconds(run_time));
+void ServerMetrics::RecordJobEnd(const v1::Job& job) {
+  const absl::Duration run_time = job.has_start_time()
+                                      ? FromProto(job.end_time()) - FromProto(job.start_time())
+                                      : absl::ZeroDuration();
+  run_times_.Add({{"state", StateLabel(job.state())}}, kJobBuckets)
+      .Observe(std::max(0.0, absl::ToDoubleSeconds(run_time)));
 }
 
 void ServerMetrics::RecordAttempt(const std::string& cause) {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "quantry/v1/job.pb.h"
 
 namespace quantry::server {
 
@@ -24,8 +25,8 @@ class ServerMetrics {
   void RecordRpc(const std::string& method, const std::string& code, absl::Duration duration);
 
   void RecordQueueWait(absl::Duration wait);
-  // A job reached its terminal state `state` ("succeeded", ...), so long after its first RUNNING.
-  void RecordJobEnd(const std::string& state, absl::Duration run_time);
+  // `job` has just reached a terminal state.
+  void RecordJobEnd(const v1::Job& job);
   // An attempt ended: "succeeded", "cancelled", "user", "infrastructure", "preempted", "quota".
   void RecordAttempt(const std::string& cause);
   void RecordLeaseExpired() { lease_expirations_.Increment(); }

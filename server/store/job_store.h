@@ -32,7 +32,7 @@ class JobStore {
 
   // Which jobs ListJobs returns.
   struct Query {
-    std::vector<v1::JobState> states;      // empty: all
+    std::vector<v1::JobState> states;      // empty: all; repeats count once
     std::optional<std::string> before_id;  // only smaller ids, that is older jobs
     int limit = 50;
   };

@@ -1,5 +1,7 @@
 #include "server/store/sqlite_job_store.h"
 
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
@@ -32,16 +34,13 @@ absl::Status InsertRequest(SqliteConnection& connection, const JobStore::Request
       .Run();
 }
 
-// WHERE and ORDER of a list; the states are numbers of an enum, so they need no binding.
+// WHERE and ORDER of a list; the states are numbers of an enum, so they need no binding. Each is
+// named once and in order: a connection keeps every text that it has prepared, and callers must not
+// be able to make up ever new ones.
 std::string ListSql(const JobStore::Query& query) {
+  const std::set<int> states(query.states.begin(), query.states.end());
   std::string sql = absl::StrCat("SELECT ", kJobColumns, " FROM jobs WHERE id < ?");
-  if (!query.states.empty())
-    absl::StrAppend(&sql, " AND state IN (",
-                    absl::StrJoin(query.states, ",",
-                                  [](std::string* out, v1::JobState s) {
-                                    absl::StrAppend(out, static_cast<int>(s));
-                                  }),
-                    ")");
+  if (!states.empty()) absl::StrAppend(&sql, " AND state IN (", absl::StrJoin(states, ","), ")");
   return absl::StrCat(sql, " ORDER BY id DESC LIMIT ?");
 }
 

@@ -202,7 +202,7 @@ TEST_F(CliTest, ValidateOnlySubmitsNothing) {
 TEST_F(CliTest, RefusalNamesEachField) {
   server_.RefuseCreate(InvalidSpecError());
   const CliResult result = Run(kSubmit);
-  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(result.err,
             "error: the spec is invalid (INVALID_ARGUMENT, SPEC_INVALID)\n"
@@ -316,6 +316,13 @@ TEST_F(CliTest, InspectAndDatasetAreTheTrainers) {
              environment)
           .out,
       "dataset synthetic://glyphs --output x --split val --limit 9\n");
+  EXPECT_EQ(RunCli({"--json", "dataset", "synthetic://glyphs", "--output", "x"}, environment).out,
+            "dataset synthetic://glyphs --output x --json\n");
+  EXPECT_EQ(RunCli({"inspect", "builtin:resnet18?classes=10&width=0.5"}, environment).out,
+            "inspect --builtin resnet18 --classes 10 --width 0.5\n");
+  const CliResult job = RunCli({"inspect", "job:0abc"}, environment);
+  EXPECT_EQ(job.exit_code, 2);
+  EXPECT_THAT(job.err, HasSubstr("quantry download jobs/0abc --artifact model.float.onnx"));
   const CliResult missing = RunCli({"inspect", "m.onnx"}, {"QUANTRY_TRAINER=/nonexistent"});
   EXPECT_EQ(missing.exit_code, 2);
   EXPECT_THAT(missing.err, HasSubstr("QUANTRY_TRAINER is '/nonexistent', which is no program"));

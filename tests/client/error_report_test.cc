@@ -68,6 +68,10 @@ TEST(ErrorReportTest, ForeignTextCannotSteerTheTerminal) {
 TEST(ErrorReportTest, ExitCodes) {
   EXPECT_EQ(ExitCodeOf(absl::UnavailableError("")), 4);
   EXPECT_EQ(ExitCodeOf(absl::NotFoundError("")), 1);
+  EXPECT_EQ(ExitCodeOf(FromGrpc(InvalidSpecError())), 2);
+  google::rpc::ErrorInfo damaged;
+  damaged.set_reason("HASH_MISMATCH");
+  EXPECT_EQ(ExitCodeOf(WithDetail(absl::InvalidArgumentError(""), damaged)), 1);
 }
 
 }  // namespace

@@ -18,10 +18,10 @@ constexpr absl::Duration kPoll = absl::Milliseconds(5);
 
 }  // namespace
 
-FakeServer::FakeServer() {
+FakeServer::FakeServer(const std::string& address) {
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(static_cast<v1::JobService::Service*>(this));
   builder.RegisterService(static_cast<v1::CapabilityService::Service*>(this));
   builder.RegisterService(static_cast<v1::BlobService::Service*>(this));

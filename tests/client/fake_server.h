@@ -23,7 +23,8 @@ class FakeServer : public v1::JobService::Service,
                    public v1::CapabilityService::Service,
                    public v1::BlobService::Service {
  public:
-  FakeServer();
+  // `address`: where to listen.
+  explicit FakeServer(const std::string& address = "127.0.0.1:0");
   ~FakeServer() override;
 
   const std::string& address() const { return address_; }

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "client/transfer/channel.h"
 #include "tests/client/fake_server.h"
 #include "tests/client/sample_job.h"
@@ -102,6 +104,32 @@ TEST_F(JobWatcherTest, GivesUpOnAServerThatIsNotThere) {
                [&reconnects](const absl::Status&, absl::Duration) { ++reconnects; });
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_GT(reconnects, 0);
+}
+
+TEST_F(JobWatcherTest, ResumesSoonAfterTheServerIsBack) {
+  auto server = std::make_unique<FakeServer>();
+  const std::string address = server->address();
+  server.reset();
+  const JobClient client(MakeChannel(address));
+  JobWatchOptions options;
+  options.give_up_first_after = absl::Minutes(1);
+  int reconnects = 0;
+  absl::Time back;
+  absl::Duration took = absl::InfiniteDuration();
+  const absl::Status status = JobWatcher(client, kSampleJob, options)
+                                  .Run(
+                                      [&](const v1::Event& event) {
+                                        if (event.sequence() == 1) took = absl::Now() - back;
+                                        return true;
+                                      },
+                                      [&](const absl::Status&, absl::Duration) {
+                                        if (++reconnects != 4) return;
+                                        server = std::make_unique<FakeServer>(address);
+                                        server->AddJob(SampleJob(), SampleEvents());
+                                        back = absl::Now();
+                                      });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_LT(took, absl::Seconds(3));
 }
 
 TEST(JobNameTest, TakesIdsAndNames) {

@@ -155,6 +155,8 @@ TEST_P(JobStoreContract, ListsNewestFirstInPages) {
   ASSERT_TRUE(
       store_->Update(Id(2), [](JobChange& change) { return RequestCancel(change, kNow); }).ok());
   EXPECT_THAT(Ids(store_->List({.states = {v1::JOB_STATE_CANCELLED}}).value()), ElementsAre(Id(2)));
+  const std::vector<v1::JobState> repeats(1'000'000, v1::JOB_STATE_CANCELLED);
+  EXPECT_THAT(Ids(store_->List({.states = repeats}).value()), ElementsAre(Id(2)));
   EXPECT_THAT(Ids(store_->List({.states = {v1::JOB_STATE_QUEUED}, .before_id = Id(3)}).value()),
               ElementsAre(Id(1)));
 }

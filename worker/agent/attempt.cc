@@ -235,7 +235,7 @@ AttemptOutcome Attempt::Finish(Judgement judgement, v1::FinishAttemptRequest& re
       judgement.outcome = AttemptOutcome::kFailedInfrastructure;
       *request.mutable_failure() = InfrastructureFailure("RESULT_REFUSED", response.status());
     }
-    client::SleepUnlessCancelled(backoff.Next(), [this] { return keeper_.IsLost(); });
+    environment_.api.WaitForRetry(backoff.Next(), [this] { return keeper_.IsLost(); });
   }
   spdlog::warn("lease lost job={} attempt={} reason=\"{}\"", work_.lease().job(),
                work_.lease().attempt(), keeper_.lost_reason());

@@ -56,7 +56,7 @@ void EventReporter::Send(std::vector<v1::TrainerEvent> batch) {
                     response.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
       break;
     }
-    client::SleepUnlessCancelled(backoff.Next(), [this] { return keeper_.IsLost(); });
+    api_.WaitForRetry(backoff.Next(), [this] { return keeper_.IsLost(); });
   }
   metrics_.CountEventsDropped(count);
 }

@@ -115,7 +115,7 @@ void Worker::Register(int seen) {
                    timing.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
     }
     complained = true;
-    client::SleepUnlessCancelled(backoff.Next(), [this] { return IsStopping(); });
+    api_.WaitForRetry(backoff.Next(), [this] { return IsStopping(); });
   }
 }
 
@@ -151,7 +151,7 @@ void Worker::ServeDevice(const std::string& device) {
                    work.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
       complained = true;
     }
-    client::SleepUnlessCancelled(backoff.Next(), [this] { return IsStopping(); });
+    api_.WaitForRetry(backoff.Next(), [this] { return IsStopping(); });
   }
 }
 

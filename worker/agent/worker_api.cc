@@ -1,6 +1,7 @@
 #include "worker/agent/worker_api.h"
 
 #include "absl/time/clock.h"
+#include "client/transfer/channel.h"
 #include "client/transfer/grpc_status.h"
 #include "common/status_macros.h"
 
@@ -89,6 +90,10 @@ absl::StatusOr<v1::FinishAttemptResponse> WorkerApi::Finish(v1::FinishAttemptReq
   v1::FinishAttemptResponse response;
   QUANTRY_RETURN_IF_ERROR(client::FromGrpc(stub_->FinishAttempt(&context, request, &response)));
   return response;
+}
+
+bool WorkerApi::WaitForRetry(absl::Duration delay, const std::function<bool()>& cancelled) {
+  return client::WaitForRetry(*channel_, delay, cancelled);
 }
 
 bool IsLeaseGone(const absl::Status& error) {

@@ -2,6 +2,7 @@
 #define QUANTRY_WORKER_AGENT_WORKER_API_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -23,7 +24,9 @@ namespace quantry::agent {
 class WorkerApi {
  public:
   WorkerApi(std::shared_ptr<grpc::Channel> channel, std::string worker_id)
-      : stub_(v1::WorkerService::NewStub(channel)), worker_id_(std::move(worker_id)) {}
+      : channel_(std::move(channel)),
+        stub_(v1::WorkerService::NewStub(channel_)),
+        worker_id_(std::move(worker_id)) {}
 
   // `request` without a worker_id.
   absl::StatusOr<v1::RegisterWorkerResponse> Register(v1::RegisterWorkerRequest request);
@@ -43,7 +46,11 @@ class WorkerApi {
   absl::StatusOr<v1::ReportEventsResponse> ReportEvents(v1::ReportEventsRequest& request);
   absl::StatusOr<v1::FinishAttemptResponse> Finish(v1::FinishAttemptRequest& request);
 
+  // Waits before a failed call is repeated; see client/transfer/channel.h.
+  bool WaitForRetry(absl::Duration delay, const std::function<bool()>& cancelled);
+
  private:
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::WorkerService::StubInterface> stub_;
   const std::string worker_id_;
   absl::Mutex mutex_;

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <utility>
 
 #include "common/status_macros.h"
+#include "nlohmann/json.hpp"
 #include "worker/engine/data/dataset_writer.h"
 #include "worker/engine/data/open_dataset.h"
 #include "worker/trainer/run_command.h"
@@ -12,8 +14,11 @@
 namespace quantry::trainer {
 namespace {
 
-absl::Status WriteSplit(const DatasetCommand& command, engine::Split split,
-                        const std::string& name) {
+using Json = nlohmann::json;
+
+// What was written: {"split", "folder", "pictures", "classes"}.
+absl::StatusOr<Json> WriteSplit(const DatasetCommand& command, engine::Split split,
+                                const std::string& name) {
   QUANTRY_ASSIGN_OR_RETURN(const std::unique_ptr<engine::Dataset> dataset,
                            engine::OpenDataset(command.uri, {.split = split}));
   engine::DatasetWriterOptions options{.limit = command.limit};
@@ -25,17 +30,29 @@ absl::Status WriteSplit(const DatasetCommand& command, engine::Split split,
   }
   const std::filesystem::path folder = command.output / name;
   QUANTRY_ASSIGN_OR_RETURN(const int64_t written, engine::WriteDataset(*dataset, folder, options));
-  std::cout << folder.string() << ": " << written << " pictures, " << dataset->class_names().size()
-            << " classes" << std::endl;
-  return absl::OkStatus();
+  const size_t classes = dataset->class_names().size();
+  if (!command.json) {
+    std::cout << folder.string() << ": " << written << " pictures, " << classes << " classes"
+              << std::endl;
+  }
+  return Json{
+      {"split", name}, {"folder", folder.string()}, {"pictures", written}, {"classes", classes}};
 }
 
 absl::Status WriteSplits(const DatasetCommand& command) {
+  Json splits = Json::array();
   if (command.split != "val") {
-    QUANTRY_RETURN_IF_ERROR(WriteSplit(command, engine::Split::kTrain, "train"));
+    QUANTRY_ASSIGN_OR_RETURN(Json train, WriteSplit(command, engine::Split::kTrain, "train"));
+    splits.push_back(std::move(train));
   }
-  if (command.split == "train") return absl::OkStatus();
-  return WriteSplit(command, engine::Split::kVal, "val");
+  if (command.split != "train") {
+    QUANTRY_ASSIGN_OR_RETURN(Json val, WriteSplit(command, engine::Split::kVal, "val"));
+    splits.push_back(std::move(val));
+  }
+  if (command.json) {
+    std::cout << Json{{"uri", command.uri}, {"splits", std::move(splits)}}.dump() << std::endl;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace

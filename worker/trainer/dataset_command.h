@@ -13,6 +13,7 @@ struct DatasetCommand {
   std::filesystem::path output;
   std::string split = "all";     // "train", "val" or "all"
   std::optional<int64_t> limit;  // pictures of each split; absent: all
+  bool json = false;             // one JSON object on standard output instead of a line per split
 };
 
 // `quantry-trainer dataset`: writes OUTPUT/train/CLASS/*.png and OUTPUT/val/CLASS/*.png, with

@@ -1,13 +1,17 @@
 #include "worker/trainer/inspect_command.h"
 
 #include <iostream>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "common/quant_config.h"
+#include "common/status_macros.h"
 #include "nlohmann/json.hpp"
+#include "worker/engine/export/write_onnx.h"
 #include "worker/engine/import/import_onnx.h"
 #include "worker/engine/import/inspect.h"
 #include "worker/engine/passes/annotate.h"
+#include "worker/engine/zoo/zoo.h"
 #include "worker/trainer/run_command.h"
 
 namespace quantry::trainer {
@@ -41,9 +45,8 @@ Json ToJson(const engine::OnnxSummary& summary) {
 }
 
 // The tensors that the default quant_config quantizes, or why there are none.
-void AddQuantized(const std::filesystem::path& model, Json& json) {
+void AddQuantized(const absl::StatusOr<engine::Graph>& graph, Json& json) {
   json["quantized"] = Json::array();
-  const auto graph = engine::ImportOnnxFile(model);
   if (!graph.ok()) {
     json["error"] = std::string(graph.status().message());
     return;
@@ -92,16 +95,36 @@ void PrintText(const Json& json) {
   }
 }
 
+absl::StatusOr<Json> DescribeFile(const InspectCommand& command) {
+  QUANTRY_ASSIGN_OR_RETURN(const auto summary, engine::DescribeOnnxFile(command.model));
+  Json json = ToJson(summary);
+  AddQuantized(engine::ImportOnnxFile(command.model), json);
+  return json;
+}
+
+// A built-in network is described as the ONNX file that it would be.
+absl::StatusOr<Json> DescribeBuiltin(const InspectCommand& command) {
+  QUANTRY_ASSIGN_OR_RETURN(
+      engine::Graph graph,
+      engine::BuildZooModel(command.builtin,
+                            {.num_classes = command.num_classes, .width = command.width}));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, engine::WriteOnnx(graph));
+  QUANTRY_ASSIGN_OR_RETURN(const auto summary, engine::DescribeOnnx(bytes));
+  Json json = ToJson(summary);
+  AddQuantized(std::move(graph), json);
+  return json;
+}
+
 }  // namespace
 
 int InspectModel(const InspectCommand& command) {
-  const auto summary = engine::DescribeOnnxFile(command.model);
-  if (!summary.ok()) {
-    std::cerr << "quantry-trainer inspect: " << summary.status().message() << std::endl;
+  const absl::StatusOr<Json> described =
+      command.builtin.empty() ? DescribeFile(command) : DescribeBuiltin(command);
+  if (!described.ok()) {
+    std::cerr << "quantry-trainer inspect: " << described.status().message() << std::endl;
     return kExitFailed;
   }
-  Json json = ToJson(*summary);
-  AddQuantized(command.model, json);
+  const Json& json = *described;
   if (command.json) {
     std::cout << json.dump(2) << std::endl;
   } else {

@@ -1,18 +1,23 @@
 #ifndef QUANTRY_WORKER_TRAINER_INSPECT_COMMAND_H_
 #define QUANTRY_WORKER_TRAINER_INSPECT_COMMAND_H_
 
+#include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace quantry::trainer {
 
 struct InspectCommand {
-  std::filesystem::path model;
-  bool json = false;  // one JSON object instead of text for people
+  std::filesystem::path model;  // ONNX file; empty: the built-in network
+  std::string builtin;          // name of a built-in network; empty: the file
+  int64_t num_classes = 1000;   // of the built-in network; >= 2
+  double width = 1.0;           // channel multiplier of the built-in network; in (0, 4]
+  bool json = false;            // one JSON object instead of text for people
 };
 
-// `quantry-trainer inspect MODEL`: what an ONNX file is, its operators, which the engine lacks, and
-// what the default quant_config would quantize. Returns the exit code: kExitFailed if the file is
-// no ONNX model or can't be used.
+// `quantry-trainer inspect MODEL`: what an ONNX file or a built-in network is, its operators, which
+// the engine lacks, and what the default quant_config would quantize. Returns the exit code:
+// kExitFailed if the file is no ONNX model or can't be used.
 int InspectModel(const InspectCommand& command);
 
 }  // namespace quantry::trainer

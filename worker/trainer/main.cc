@@ -23,8 +23,16 @@ void AddRun(CLI::App& app, RunCommand& run) {
 }
 
 CLI::App* AddInspect(CLI::App& app, InspectCommand& inspect) {
-  CLI::App* command = app.add_subcommand("inspect", "Describe an ONNX model");
-  command->add_option("model", inspect.model, "ONNX file")->required();
+  CLI::App* command = app.add_subcommand("inspect", "Describe a model");
+  CLI::Option_group* which = command->add_option_group("model");
+  which->add_option("model", inspect.model, "ONNX file");
+  CLI::Option* builtin =
+      which->add_option("--builtin", inspect.builtin, "A built-in network instead of a file");
+  which->require_option(1);
+  command->add_option("--classes", inspect.num_classes, "Its outputs (default 1000)")
+      ->needs(builtin);
+  command->add_option("--width", inspect.width, "Its channel multiplier (default 1)")
+      ->needs(builtin);
   command->add_flag("--json", inspect.json, "One JSON object");
   return command;
 }
@@ -37,6 +45,7 @@ CLI::App* AddDataset(CLI::App& app, DatasetCommand& dataset) {
       ->check(CLI::IsMember({"train", "val", "all"}));
   command->add_option("--limit", dataset.limit, "At most so many pictures of each split")
       ->check(CLI::PositiveNumber);
+  command->add_flag("--json", dataset.json, "One JSON object");
   return command;
 }
 

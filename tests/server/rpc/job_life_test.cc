@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +13,7 @@
 namespace quantry::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -157,9 +160,15 @@ TEST_F(JobLifeTest, ListsInPages) {
   EXPECT_EQ(jobs_->ListJobs(&bogus, request, &page).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
   request.clear_page_token();
-  request.set_filter("x");
-  grpc::ClientContext filter;
-  EXPECT_EQ(jobs_->ListJobs(&filter, request, &page).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  for (int i = 0; i < 1000; ++i) request.add_states(v1::JOB_STATE_QUEUED);
+  grpc::ClientContext repeats;
+  ASSERT_TRUE(jobs_->ListJobs(&repeats, request, &page).ok());
+  EXPECT_THAT(page.jobs(), SizeIs(2));
+  for (int i = 0; i < 1000; ++i) request.add_states(static_cast<v1::JobState>(1000 + i));
+  grpc::ClientContext unknown;
+  const CallError error = ErrorOf(jobs_->ListJobs(&unknown, request, &page));
+  EXPECT_EQ(error.code, grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(error.bad_request.field_violations(), SizeIs(1));
 }
 
 TEST_F(JobLifeTest, CancelOfAQueuedAndOfARunningJob) {
@@ -194,14 +203,53 @@ TEST_F(JobLifeTest, CancelOfAQueuedAndOfARunningJob) {
   EXPECT_EQ(state, v1::JOB_STATE_CANCELLED);
 }
 
-TEST_F(JobLifeTest, VerbsOfALaterReleaseSaySo) {
-  grpc::ClientContext context;
-  v1::PauseJobRequest request;
+TEST_F(JobLifeTest, WhatComesWithALaterReleaseSaysSo) {
+  const std::string name = Submit(SampleSpec());
   v1::Job job;
-  const grpc::Status status = jobs_->PauseJob(&context, request, &job);
-  EXPECT_EQ(ErrorOf(status).code, grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("later release"));
-  EXPECT_EQ(ErrorOf(status).info.domain(), "quantry");
+  v1::ListJobsResponse page;
+  using Context = grpc::ClientContext;
+  const auto list = [&](Context* context, const std::string& filter, const std::string& order_by) {
+    v1::ListJobsRequest request;
+    request.set_filter(filter);
+    request.set_order_by(order_by);
+    return jobs_->ListJobs(context, request, &page);
+  };
+  const std::map<std::string, std::function<grpc::Status(Context*)>> reserved = {
+      {"PauseJob",
+       [&](Context* context) {
+         v1::PauseJobRequest request;
+         request.set_name(name);
+         return jobs_->PauseJob(context, request, &job);
+       }},
+      {"ResumeJob",
+       [&](Context* context) {
+         v1::ResumeJobRequest request;
+         request.set_name(name);
+         return jobs_->ResumeJob(context, request, &job);
+       }},
+      {"RetryJob",
+       [&](Context* context) {
+         v1::RetryJobRequest request;
+         request.set_name(name);
+         return jobs_->RetryJob(context, request, &job);
+       }},
+      {"DeleteJob",
+       [&](Context* context) {
+         v1::DeleteJobRequest request;
+         request.set_name(name);
+         return jobs_->DeleteJob(context, request, &job);
+       }},
+      {"filter", [&](Context* context) { return list(context, "state=QUEUED", ""); }},
+      {"order_by", [&](Context* context) { return list(context, "", "create_time"); }},
+  };
+  for (const auto& [what, call] : reserved) {
+    grpc::ClientContext context;
+    const grpc::Status status = call(&context);
+    EXPECT_EQ(ErrorOf(status).code, grpc::StatusCode::UNIMPLEMENTED) << what;
+    EXPECT_THAT(status.error_message(), AllOf(HasSubstr(what), HasSubstr("later release")));
+    EXPECT_EQ(ErrorOf(status).info.domain(), "quantry") << what;
+  }
+  EXPECT_EQ(Get(name).state(), v1::JOB_STATE_QUEUED);
 }
 
 TEST_F(JobLifeTest, CapabilitiesShowWorkersAndLimits) {
