@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "absl/algorithm/container.h"
@@ -51,6 +53,11 @@ void CheckUri(const std::string& field, const std::string& uri, Violations& viol
   }
 }
 
+void CheckExamples(const std::string& field, int64_t count, Violations& violations) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  violations.Require(count >= 1 && count <= kMost, field, count, absl::StrCat("1 to ", kMost));
+}
+
 template <typename Values>
 void CheckNormalisation(const std::string& field, const Values& values, bool positive,
                         Violations& violations) {
@@ -98,12 +105,10 @@ void CheckDataOptions(const v1::DataOptions& data, Violations& violations) {
   CheckNormalisation("spec.data.mean", data.mean(), false, violations);
   CheckNormalisation("spec.data.std", data.std(), true, violations);
   if (data.has_max_train_examples()) {
-    violations.Require(data.max_train_examples() >= 1, "spec.data.max_train_examples",
-                       data.max_train_examples(), "1 or more");
+    CheckExamples("spec.data.max_train_examples", data.max_train_examples(), violations);
   }
   if (data.has_max_eval_examples()) {
-    violations.Require(data.max_eval_examples() >= 1, "spec.data.max_eval_examples",
-                       data.max_eval_examples(), "1 or more");
+    CheckExamples("spec.data.max_eval_examples", data.max_eval_examples(), violations);
   }
   if (data.has_decode_threads()) {
     violations.Require(data.decode_threads() >= 1 && data.decode_threads() <= 64,

@@ -16,6 +16,15 @@ class TrainingChecker {
     if (!given) return;
     violations_.Require(value >= least, Path(field), value, absl::StrCat(least, " or more"));
   }
+  void InRange(bool given, const std::string& field, int64_t value, int64_t low, int64_t high) {
+    if (!given) return;
+    violations_.Require(value >= low && value <= high, Path(field), value,
+                        absl::StrCat(low, " to ", high));
+  }
+  void AboveZeroToOne(bool given, const std::string& field, double value) {
+    if (!given) return;
+    violations_.Require(value > 0 && value <= 1, Path(field), value, "larger than 0, at most 1");
+  }
   void Positive(bool given, const std::string& field, double value) {
     if (!given) return;
     violations_.Require(std::isfinite(value) && value > 0, Path(field), value, "larger than 0");
@@ -46,7 +55,7 @@ void CheckRanges(const v1::TrainingOptions& training, TrainingChecker& check) {
   check.ZeroToBelowOne(training.has_momentum(), "momentum", training.momentum());
   check.NotNegative(training.has_weight_decay(), "weight_decay", training.weight_decay());
   check.AtLeast(training.has_step_epochs(), "step_epochs", training.step_epochs(), 1);
-  check.Positive(training.has_step_gamma(), "step_gamma", training.step_gamma());
+  check.AboveZeroToOne(training.has_step_gamma(), "step_gamma", training.step_gamma());
   check.NotNegative(training.has_warmup_epochs(), "warmup_epochs", training.warmup_epochs());
   check.ZeroToBelowOne(training.has_label_smoothing(), "label_smoothing",
                        training.label_smoothing());
@@ -55,7 +64,9 @@ void CheckRanges(const v1::TrainingOptions& training, TrainingChecker& check) {
                 1);
   check.AtLeast(training.has_calibration_batches(), "calibration_batches",
                 training.calibration_batches(), 1);
-  check.AtLeast(training.has_threads(), "threads", training.threads(), 1);
+  check.AboveZeroToOne(training.has_freeze_after(), "freeze_after", training.freeze_after());
+  check.InRange(training.has_batch_size(), "batch_size", training.batch_size(), 1, 65536);
+  check.InRange(training.has_threads(), "threads", training.threads(), 1, 1024);
 }
 
 // Options that steer gradient descent mean nothing to a job that only calibrates.
@@ -80,20 +91,11 @@ void CheckTrainingOptions(const v1::TrainingOptions& training, v1::Mode mode,
                           Violations& violations) {
   TrainingChecker check(violations);
   CheckRanges(training, check);
-  if (training.has_batch_size()) {
-    violations.Require(training.batch_size() >= 1 && training.batch_size() <= 65536,
-                       "spec.training.batch_size", training.batch_size(), "1 to 65536");
-  }
   const std::string& schedule = training.schedule();
   violations.Require(
       schedule.empty() || schedule == "cosine" || schedule == "step" || schedule == "constant",
       "spec.training.schedule", absl::StrCat("'", schedule.substr(0, 40), "'"),
       "cosine, step, constant");
-  if (training.has_freeze_after()) {
-    violations.Require(training.freeze_after() > 0 && training.freeze_after() <= 1,
-                       "spec.training.freeze_after", training.freeze_after(),
-                       "larger than 0, at most 1");
-  }
   if (mode == v1::MODE_PTQ) RefuseTrainingInPtq(training, check);
   if (mode != v1::MODE_PTQ && schedule != "step") {
     check.Refuse(training.has_step_epochs(), "step_epochs", "unless schedule is 'step'");

@@ -21,64 +21,68 @@ CheckpointUploader::CheckpointUploader(fs::path folder, Upload upload, Stored st
 
 CheckpointUploader::~CheckpointUploader() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopped_ = true;
   }
+  changed_.notify_all();
   thread_.join();
 }
 
 absl::Status CheckpointUploader::Offer(const v1::CheckpointSaved& event, const fs::path& file) {
-  absl::MutexLock lock(&mutex_);
-  const fs::path link = folder_ / absl::StrCat("checkpoint.", ++offered_, ".upload");
-  std::error_code error;
-  fs::create_hard_link(file, link, error);
-  if (error) {
-    return ErrnoToStatus(error.value(), absl::StrCat("cannot link ", file.string()));
+  {
+    const std::lock_guard lock(mutex_);
+    const fs::path link = folder_ / absl::StrCat("checkpoint.", ++offered_, ".upload");
+    std::error_code error;
+    fs::create_hard_link(file, link, error);
+    if (error) {
+      return ErrnoToStatus(error.value(), absl::StrCat("cannot link ", file.string()));
+    }
+    if (pending_.has_value()) fs::remove(pending_->file, error);
+    pending_ = Pending{event, link};
   }
-  if (pending_.has_value()) fs::remove(pending_->file, error);
-  pending_ = Pending{event, link};
+  changed_.notify_all();
   return absl::OkStatus();
 }
 
 bool CheckpointUploader::WaitUntilIdle(absl::Duration timeout) {
-  absl::MutexLock lock(&mutex_);
-  const auto is_idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return !pending_.has_value() && !uploading_;
-  };
-  return mutex_.AwaitWithTimeout(absl::Condition(&is_idle), timeout);
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, absl::ToChronoNanoseconds(timeout),
+                           [this] { return !pending_.has_value() && !uploading_; });
 }
 
 void CheckpointUploader::Run() {
-  while (true) {
-    Pending next;
+  while (std::optional<Pending> next = TakeNext()) {
+    UploadOne(*next);
     {
-      absl::MutexLock lock(&mutex_);
-      const auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return stopped_ || pending_.has_value();
-      };
-      mutex_.Await(absl::Condition(&has_work));
-      if (stopped_) return;
-      next = *std::move(pending_);
-      pending_.reset();
-      uploading_ = true;
+      const std::lock_guard lock(mutex_);
+      uploading_ = false;
     }
-    const absl::Duration start = SystemClock().Monotonic();
-    const absl::StatusOr<std::string> sha256 = upload_(next.file);
-    if (sha256.ok()) {
-      std::error_code ignored;
-      next.event.set_blob(*sha256);
-      next.event.set_size_bytes(static_cast<int64_t>(fs::file_size(next.file, ignored)));
-      stored_(next.event, SystemClock().Monotonic() - start);
-    } else if (!absl::IsCancelled(sha256.status())) {  // else nobody needs it any more
-      spdlog::warn("checkpoint not uploaded epoch={} step={} error=\"{}\"", next.event.epoch(),
-                   next.event.step(),
-                   sha256.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
-    }
-    std::error_code ignored;
-    fs::remove(next.file, ignored);
-    absl::MutexLock lock(&mutex_);
-    uploading_ = false;
+    changed_.notify_all();
   }
+}
+
+std::optional<CheckpointUploader::Pending> CheckpointUploader::TakeNext() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopped_ || pending_.has_value(); });
+  if (stopped_) return std::nullopt;
+  uploading_ = true;
+  return std::exchange(pending_, std::nullopt);
+}
+
+void CheckpointUploader::UploadOne(Pending& next) {
+  const absl::Duration start = SystemClock().Monotonic();
+  const absl::StatusOr<std::string> sha256 = upload_(next.file);
+  std::error_code ignored;
+  if (sha256.ok()) {
+    next.event.set_blob(*sha256);
+    next.event.set_size_bytes(static_cast<int64_t>(fs::file_size(next.file, ignored)));
+    stored_(next.event, SystemClock().Monotonic() - start);
+  } else if (!absl::IsCancelled(sha256.status())) {  // else nobody needs it any more
+    spdlog::warn("checkpoint not uploaded epoch={} step={} error=\"{}\"", next.event.epoch(),
+                 next.event.step(),
+                 sha256.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
+  }
+  fs::remove(next.file, ignored);
 }
 
 }  // namespace quantry::agent

@@ -1,16 +1,16 @@
 #ifndef QUANTRY_WORKER_AGENT_CHECKPOINT_UPLOADER_H_
 #define QUANTRY_WORKER_AGENT_CHECKPOINT_UPLOADER_H_
 
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "quantry/v1/event.pb.h"
 
@@ -31,27 +31,32 @@ class CheckpointUploader {
   ~CheckpointUploader();
 
   // Takes the checkpoint as it is now, by a hard link: the trainer only ever replaces the file.
-  absl::Status Offer(const v1::CheckpointSaved& event, const std::filesystem::path& file)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Offer(const v1::CheckpointSaved& event, const std::filesystem::path& file);
 
-  // Waits until everything offered is stored or has failed. False: time was up.
-  bool WaitUntilIdle(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until everything offered is stored or has failed. False: time was up (steady time, below
+  // 100 years).
+  bool WaitUntilIdle(absl::Duration timeout);
 
  private:
   struct Pending {
     v1::CheckpointSaved event;
     std::filesystem::path file;
   };
-  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Run();
+  // Waits for a checkpoint to upload; nothing: no more are wanted.
+  std::optional<Pending> TakeNext();
+  void UploadOne(Pending& next);
 
   const std::filesystem::path folder_;
   const Upload upload_;
   const Stored stored_;
-  absl::Mutex mutex_;
-  int offered_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::optional<Pending> pending_ ABSL_GUARDED_BY(mutex_);
-  bool uploading_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  // Not absl::Mutex, whose timed waits follow jumps of the wall clock. Guards what is below.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int offered_ = 0;
+  std::optional<Pending> pending_;
+  bool uploading_ = false;
+  bool stopped_ = false;
   std::thread thread_;
 };
 

@@ -28,9 +28,10 @@ LeaseKeeper::LeaseKeeper(v1::Lease lease, LeaseTiming timing, WorkerApi& api,
 
 LeaseKeeper::~LeaseKeeper() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(stop_mutex_);
     stopped_ = true;
   }
+  stop_.notify_all();
   thread_.join();
 }
 
@@ -66,10 +67,13 @@ void LeaseKeeper::LoseLocked(absl::string_view reason) const {
 
 void LeaseKeeper::Run() {
   while (!IsLost()) {
-    const absl::Duration wait = Renew();
-    absl::MutexLock lock(&mutex_);
-    if (mutex_.AwaitWithTimeout(absl::Condition(&stopped_), wait)) return;
+    if (WaitUnlessStopped(Renew())) return;
   }
+}
+
+bool LeaseKeeper::WaitUnlessStopped(absl::Duration timeout) {
+  std::unique_lock lock(stop_mutex_);
+  return stop_.wait_for(lock, absl::ToChronoNanoseconds(timeout), [this] { return stopped_; });
 }
 
 absl::Duration LeaseKeeper::Renew() {

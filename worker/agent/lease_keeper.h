@@ -1,6 +1,8 @@
 #ifndef QUANTRY_WORKER_AGENT_LEASE_KEEPER_H_
 #define QUANTRY_WORKER_AGENT_LEASE_KEEPER_H_
 
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -45,6 +47,9 @@ class LeaseKeeper {
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits on the steady clock, since a jump of the wall clock, which absl's timed waits follow,
+  // must not stop the heartbeats. True: no more of them are wanted.
+  bool WaitUnlessStopped(absl::Duration timeout);
   // One heartbeat; returns how long to wait for the next.
   absl::Duration Renew() ABSL_LOCKS_EXCLUDED(mutex_);
   void LoseLocked(absl::string_view reason) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -54,8 +59,10 @@ class LeaseKeeper {
   WorkerApi& api_;
   WorkerMetrics& metrics_;
   const Clock& clock_;
+  std::mutex stop_mutex_;
+  std::condition_variable stop_;
+  bool stopped_ = false;  // guarded by stop_mutex_
   mutable absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancel_requested_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration renewed_ ABSL_GUARDED_BY(mutex_);  // monotonic
   mutable bool lost_ ABSL_GUARDED_BY(mutex_) = false;

@@ -5,11 +5,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <string>
 #include <vector>
 
 #include "common/sha256.h"
 #include "worker/agent/blob_cache.h"
+#include "worker/agent/checkpoint_uploader.h"
 #include "worker/agent/data_folder.h"
 #include "worker/agent/devices.h"
 #include "worker/agent/event_queue.h"
@@ -252,6 +254,30 @@ TEST_F(BlobCacheTest, FailedFetchIsToldAndLeavesNothing) {
   EXPECT_EQ(cache.LinkTo("../escape", folder_ / "x", fail, &hit).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_FALSE(fs::exists(folder_ / "x"));
+}
+
+using CheckpointUploaderTest = FolderTest;
+
+TEST_F(CheckpointUploaderTest, IsIdleWhenAllThatWasOfferedIsStored) {
+  Write("checkpoint.qckpt", "state");
+  std::promise<void> go;
+  std::vector<int64_t> stored;
+  CheckpointUploader uploader(
+      folder_,
+      [wait = go.get_future().share()](const fs::path&) -> absl::StatusOr<std::string> {
+        wait.wait();
+        return "hash";
+      },
+      [&](const v1::CheckpointSaved& event, absl::Duration) { stored.push_back(event.step()); });
+  EXPECT_TRUE(uploader.WaitUntilIdle(absl::ZeroDuration()));
+  v1::CheckpointSaved event;
+  event.set_step(1);
+  ASSERT_TRUE(uploader.Offer(event, folder_ / "checkpoint.qckpt").ok());
+  EXPECT_FALSE(uploader.WaitUntilIdle(absl::Milliseconds(5)));
+  go.set_value();
+  EXPECT_TRUE(uploader.WaitUntilIdle(absl::Minutes(1)));
+  EXPECT_THAT(stored, ElementsAre(1));
+  EXPECT_FALSE(fs::exists(folder_ / "checkpoint.1.upload"));
 }
 
 using DataFolderTest = FolderTest;

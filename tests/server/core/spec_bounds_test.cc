@@ -1,0 +1,167 @@
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/substitute.h"
+#include "server/core/spec_validation.h"
+#include "tests/server/sample_spec.h"
+
+// The range of every number in a spec: what the server takes, the trainer takes too, so that no job
+// waits for a worker only to fail there.
+namespace quantry::server {
+namespace {
+
+using ::testing::HasSubstr;
+using Values = std::vector<std::string>;
+
+struct Bounds {
+  std::string field;  // that a refusal names
+  std::string text;   // protobuf text; $0: the value
+  Values good;
+  Values bad;
+};
+
+const Values kNoNumbers = {"nan", "inf", "-inf"};
+
+Values WithNoNumbers(Values values) {
+  values.insert(values.end(), kNoNumbers.begin(), kNoNumbers.end());
+  return values;
+}
+
+std::vector<Bounds> AllBounds() {
+  const std::string pact = "quant_config: '{\"activation_preprocess_type\": \"PACT\"}' pact ";
+  const std::string step = "training { schedule: 'step' ";
+  return {
+      {"spec.model.builtin.num_classes",
+       "model { builtin { num_classes: $0 } }",
+       {"2", "1000000"},
+       {"1", "0", "-1", "1000001"}},
+      {"spec.model.builtin.width",
+       "model { builtin { width: $0 } }",
+       {"0.01", "4"},
+       WithNoNumbers({"0", "-1", "4.01"})},
+      {"spec.data.image_size", "data { image_size: $0 }", {"8", "1024"}, {"7", "1025"}},
+      {"spec.data.mean", "data { mean: [0, $0, 0] }", {"-1", "0", "1"}, kNoNumbers},
+      {"spec.data.std", "data { std: [1, $0, 1] }", {"0.001", "9"}, WithNoNumbers({"0", "-1"})},
+      {"spec.data.max_train_examples",
+       "data { max_train_examples: $0 }",
+       {"1", "2147483647"},
+       {"0", "-1", "2147483648"}},
+      {"spec.data.max_eval_examples",
+       "data { max_eval_examples: $0 }",
+       {"1", "2147483647"},
+       {"0", "-1", "2147483648"}},
+      {"spec.data.decode_threads", "data { decode_threads: $0 }", {"1", "64"}, {"0", "65"}},
+      {"spec.training.epochs", "training { epochs: $0 }", {"0", "2147483647"}, {"-1"}},
+      {"spec.training.batch_size", "training { batch_size: $0 }", {"1", "65536"}, {"0", "65537"}},
+      {"spec.training.learning_rate",
+       "training { learning_rate: $0 }",
+       {"1e-30", "1e30"},
+       WithNoNumbers({"0", "-1"})},
+      {"spec.training.momentum",
+       "training { momentum: $0 }",
+       {"0", "0.999"},
+       WithNoNumbers({"-0.1", "1"})},
+      {"spec.training.weight_decay",
+       "training { weight_decay: $0 }",
+       {"0", "1"},
+       WithNoNumbers({"-1e-9"})},
+      {"spec.training.step_epochs", step + "step_epochs: $0 }", {"1", "1000"}, {"0", "-1"}},
+      {"spec.training.step_gamma",
+       step + "step_gamma: $0 }",
+       {"0.001", "1"},
+       WithNoNumbers({"0", "-1", "1.001"})},
+      {"spec.training.warmup_epochs",
+       "training { warmup_epochs: $0 }",
+       {"0", "2.5"},
+       WithNoNumbers({"-0.1"})},
+      {"spec.training.label_smoothing",
+       "training { label_smoothing: $0 }",
+       {"0", "0.999"},
+       WithNoNumbers({"-0.1", "1"})},
+      {"spec.training.gradient_clip",
+       "training { gradient_clip: $0 }",
+       {"1e-9", "100"},
+       WithNoNumbers({"0", "-1"})},
+      {"spec.training.seed",
+       "training { seed: $0 }",
+       {"-9223372036854775808", "9223372036854775807"},
+       {}},
+      {"spec.training.checkpoint_steps", "training { checkpoint_steps: $0 }", {"1"}, {"0", "-1"}},
+      {"spec.training.calibration_batches",
+       "training { calibration_batches: $0 }",
+       {"1", "1000"},
+       {"0", "-1"}},
+      {"spec.training.freeze_after",
+       "training { freeze_after: $0 }",
+       {"0.001", "1"},
+       WithNoNumbers({"0", "-1", "1.001"})},
+      {"spec.training.threads", "training { threads: $0 }", {"1", "1024"}, {"0", "-1", "1025"}},
+      {"spec.pact.alpha", pact + "{ alpha: $0 }", {"0.001", "100"}, WithNoNumbers({"0", "-1"})},
+      {"spec.pact.learning_rate_factor",
+       pact + "{ learning_rate_factor: $0 }",
+       {"0.001", "100"},
+       WithNoNumbers({"0", "-1"})},
+      {"spec.pact.weight_decay",
+       pact + "{ weight_decay: $0 }",
+       {"0", "1"},
+       WithNoNumbers({"-1e-9"})},
+      {"spec.resources.device_count", "resources { device_count: $0 }", {"0", "1"}, {"-1", "2"}},
+      {"spec.max_attempts", "max_attempts: $0", {"1", "100"}, {"0", "101"}},
+      {"spec.priority", "priority: $0", {"-1000", "1000"}, {"-1001", "1001"}},
+  };
+}
+
+absl::Status Validate(const Bounds& bounds, const std::string& value) {
+  const std::string text = absl::Substitute(bounds.text, value);
+  v1::JobSpec change;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &change)) << text;
+  v1::JobSpec spec = SampleSpec();
+  spec.MergeFrom(change);
+  return ValidateJobSpec(spec);
+}
+
+TEST(SpecBounds, EveryNumberHasItsRange) {
+  for (const Bounds& bounds : AllBounds()) {
+    for (const std::string& value : bounds.good) {
+      const absl::Status status = Validate(bounds, value);
+      EXPECT_TRUE(status.ok()) << bounds.field << " " << value << ": " << status;
+    }
+    for (const std::string& value : bounds.bad) {
+      const absl::Status status = Validate(bounds, value);
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bounds.field << " " << value;
+      EXPECT_THAT(std::string(status.message()), HasSubstr(bounds.field)) << value;
+    }
+  }
+}
+
+// A number that is new in the messages needs a line in the table.
+TEST(SpecBounds, TheTableNamesEveryNumber) {
+  using google::protobuf::FieldDescriptor;
+  std::string table;
+  for (const Bounds& bounds : AllBounds()) table += bounds.field + " ";
+  const std::vector<std::pair<std::string, const google::protobuf::Descriptor*>> messages = {
+      {"spec", v1::JobSpec::descriptor()},
+      {"spec.data", v1::DataOptions::descriptor()},
+      {"spec.model.builtin", v1::BuiltinModel::descriptor()},
+      {"spec.pact", v1::PactOptions::descriptor()},
+      {"spec.resources", v1::Resources::descriptor()},
+      {"spec.training", v1::TrainingOptions::descriptor()},
+  };
+  for (const auto& [path, message] : messages) {
+    for (int i = 0; i < message->field_count(); ++i) {
+      const FieldDescriptor& field = *message->field(i);
+      const bool number = field.cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
+                          field.cpp_type() == FieldDescriptor::CPPTYPE_INT64 ||
+                          field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE;
+      if (!number) continue;
+      EXPECT_THAT(table, HasSubstr(path + "." + field.name() + " "));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace quantry::server
