@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs them.
 # Usage: tests/run.sh [--full] [PRESET ...]
-#   PRESET  release, asan, tsan or dev; default: release
-#   --full  adds the long tests (label "long")
+#   PRESET  release, asan, tsan or dev; default: release asan
+#   --full  adds the long tests (label "long") to those of release
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source deploy/packages.sh
@@ -15,7 +15,7 @@ for argument in "$@"; do
     *) echo "run.sh: unknown argument '$argument'; allowed: --full dev release asan tsan" >&2 && exit 2 ;;
   esac
 done
-((${#presets[@]})) || presets=(release)
+((${#presets[@]})) || presets=(release asan)
 
 quantry_install "${QUANTRY_BUILD_PACKAGES[@]}" "${QUANTRY_TEST_PACKAGES[@]}"
 command -v node >/dev/null && command -v npm >/dev/null || quantry_install nodejs npm
@@ -30,13 +30,13 @@ fi
 export ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:detect_stack_use_after_return=0
 export UBSAN_OPTIONS=print_stacktrace=1:suppressions=$PWD/tests/house/ubsan.supp
 export TSAN_OPTIONS=suppressions=$PWD/tests/house/tsan.supp
-labels=(-LE long)
-$full && labels=()
 
 for preset in "${presets[@]}"; do
   echo "== $preset"
   cmake --preset "$preset" -DQUANTRY_BUILD_TESTS=ON >"build/configure-$preset.log" 2>&1 ||
     { tail -n 30 "build/configure-$preset.log" >&2; exit 1; }
   cmake --build --preset "$preset"
-  ctest --preset "$preset" --no-tests=error "${labels[@]}"
+  labels=(-LE long)
+  if $full && [[ $preset == release ]]; then labels=(); fi
+  ctest --preset "$preset" --no-tests=error -j "$(nproc)" "${labels[@]}"
 done
