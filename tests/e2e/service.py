@@ -11,7 +11,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ["QUANTRY_BIN"])
+BIN = pathlib.Path(os.environ.get("QUANTRY_BIN", ROOT / "build/release/bin"))
 DEADLINE_SECONDS = 900  # of any wait; far above what is needed, so that slow machines pass
 
 
@@ -118,9 +118,9 @@ class Service:
         return found
 
 
-def wait_for(condition, what, process=None):
-    """Polls until condition() holds; fails when `process` ends or the deadline passes."""
-    end = time.monotonic() + DEADLINE_SECONDS
+def wait_for(condition, what, process=None, seconds=DEADLINE_SECONDS):
+    """Polls until condition() holds; fails when `process` ends or `seconds` have passed."""
+    end = time.monotonic() + seconds
     while not condition():
         if process is not None and process.poll() is not None:
             raise AssertionError(f"process ended with {process.returncode} while waiting for {what}")
