@@ -7,7 +7,7 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
 
 find_program(CCACHE_PROGRAM ccache)
-if(CCACHE_PROGRAM)
+if(QUANTRY_CCACHE AND CCACHE_PROGRAM)
   # GCC's precompiled headers are cached only with this flag and these allowances (ccache manual).
   # Paths below the source folder count as relative: another clone finds what this one compiled.
   add_compile_options(-fpch-preprocess)

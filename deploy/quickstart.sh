@@ -68,7 +68,9 @@ quantry_install "${QUANTRY_BUILD_PACKAGES[@]}" jq bsdextrautils
 
 say "Build"
 if [[ ! -e build/release/build.ninja ]]; then
-  cmake --preset release -DQUANTRY_BUILD_TESTS=OFF >"$work/configure.log" 2>&1 ||
+  # ccache makes a first build slower, and this one is seldom repeated.
+  cmake --preset release -DQUANTRY_BUILD_TESTS=OFF -DQUANTRY_CCACHE=OFF \
+    >"$work/configure.log" 2>&1 ||
     { tail -n 20 "$work/configure.log" >&2; exit 1; }
 fi
 cmake --build --preset release --target quantry-server quantry-worker quantry-trainer quantry
