@@ -75,7 +75,7 @@ class BadInputTest(unittest.TestCase):
                    "--dataset", f"file://{self.folder / 'd'}", "--mode", "float")
 
     def test_unreachable_uri(self):
-        self.fails("DATASET_INVALID", "No such file or directory", "--model", "builtin:resnet18",
+        self.fails("DATASET_INVALID", "check the path and that it is mounted", "--model", "builtin:resnet18",
                    "--dataset", "file:///nowhere/at/all", "--mode", "float")
         self.refused("synthetic", "--model", "builtin:resnet18", "--dataset", "gopher://host/data",
                      "--mode", "float")
