@@ -6,7 +6,9 @@ namespace {
 using Name = absl::string_view;
 
 constexpr Name kModes[] = {"float", "ptq", "qat"};
-constexpr Name kBuiltinModels[] = {"mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet50"};
+constexpr Name kBuiltinModels[] = {"mobilenet_v1",       "mobilenet_v2", "mobilenet_v3_large",
+                                   "mobilenet_v3_small", "resnet18",     "resnet34",
+                                   "resnet50"};
 constexpr Name kDatasetSchemes[] = {"file", "synthetic"};
 constexpr Name kOperators[] = {"Add",
                                "AveragePool",

@@ -85,6 +85,10 @@ Graph BuildResNet18(const ZooOptions& options) {
   return BuildResNet(options, {"resnet18", {2, 2, 2, 2}, 1, BasicBlock});
 }
 
+Graph BuildResNet34(const ZooOptions& options) {
+  return BuildResNet(options, {"resnet34", {3, 4, 6, 3}, 1, BasicBlock});
+}
+
 Graph BuildResNet50(const ZooOptions& options) {
   return BuildResNet(options, {"resnet50", {3, 4, 6, 3}, 4, Bottleneck});
 }

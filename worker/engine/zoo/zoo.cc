@@ -12,10 +12,14 @@ namespace quantry::engine {
 namespace {
 
 // A new network: its file and a line in each of these two.
-constexpr std::array<absl::string_view, 4> kNames = {"mobilenet_v2", "mobilenet_v3_large",
-                                                     "resnet18", "resnet50"};
+constexpr std::array<absl::string_view, 7> kNames = {
+    "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small",
+    "resnet18",     "resnet34",     "resnet50",
+};
 constexpr std::array<Graph (*)(const ZooOptions&), kNames.size()> kBuilders = {
-    BuildMobileNetV2, BuildMobileNetV3Large, BuildResNet18, BuildResNet50};
+    BuildMobileNetV1, BuildMobileNetV2, BuildMobileNetV3Large, BuildMobileNetV3Small,
+    BuildResNet18,    BuildResNet34,    BuildResNet50,
+};
 
 absl::Status Validate(const ZooOptions& options) {
   if (options.num_classes < 2 || options.num_classes > 1000000) {

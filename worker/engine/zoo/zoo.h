@@ -19,8 +19,8 @@ struct ZooOptions {
   uint64_t seed = 0;         // of the random weights
 };
 
-// Builds `name` ("mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet50") as torchvision
-// defines it: input "input" float32 [?, 3, S, S], output "logits" [?, num_classes], BatchNorm kept,
+// Builds `name`, one of ZooModelNames(), as torchvision defines it (mobilenet_v1: as its paper
+// does): input "input" float32 [?, 3, S, S], output "logits" [?, num_classes], BatchNorm kept,
 // initialised as published. INVALID_ARGUMENT names an unknown network and lists the known ones.
 absl::StatusOr<Graph> BuildZooModel(absl::string_view name, const ZooOptions& options);
 
