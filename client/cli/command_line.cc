@@ -51,6 +51,8 @@ void AddSubmit(CLI::App& app, CommandLine& line) {
       .add_option("--model", options->model,
                   "ONNX file, builtin:NAME[?classes=N&width=F], or job:ID for its float model")
       ->required();
+  command.add_option("--weights", options->weights,
+                     "For builtin:NAME: safetensors or ONNX file with torchvision's names");
   command
       .add_option("--dataset", options->dataset,
                   "Folder, file:///path/to/folder or synthetic://glyphs?...")

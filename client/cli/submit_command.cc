@@ -33,6 +33,7 @@ namespace fs = std::filesystem;
 struct Submission {
   v1::CreateJobRequest request;
   fs::path model_file;
+  bool is_weights = false;  // model_file holds the weights of a built-in network
 };
 
 absl::Status SetModel(const std::string& argument, Submission& submission) {
@@ -48,6 +49,22 @@ absl::Status SetModel(const std::string& argument, Submission& submission) {
                                             "': there is no such file; allowed: an ONNX file, "
                                             "builtin:NAME, job:ID"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status SetWeights(const std::string& argument, Submission& submission) {
+  if (argument.empty()) return absl::OkStatus();
+  if (!submission.request.spec().model().has_builtin()) {
+    return absl::InvalidArgumentError("--weights is only for --model builtin:NAME");
+  }
+  std::error_code error;
+  if (!fs::is_regular_file(argument, error)) {
+    return absl::NotFoundError(absl::StrCat("weights '", argument,
+                                            "': there is no such file; allowed: a safetensors or "
+                                            "an ONNX file"));
+  }
+  submission.model_file = argument;
+  submission.is_weights = true;
   return absl::OkStatus();
 }
 
@@ -67,6 +84,7 @@ absl::StatusOr<Submission> Prepare(const SubmitOptions& options) {
   v1::JobSpec& spec = *submission.request.mutable_spec();
   spec.set_display_name(options.display_name);
   QUANTRY_RETURN_IF_ERROR(SetModel(options.model, submission));
+  QUANTRY_RETURN_IF_ERROR(SetWeights(options.weights, submission));
   QUANTRY_RETURN_IF_ERROR(WithContext(
       SetFieldFromText(options.mode, *v1::JobSpec::descriptor()->FindFieldByName("mode"), spec),
       "mode"));
@@ -84,7 +102,7 @@ absl::StatusOr<Submission> Prepare(const SubmitOptions& options) {
     QUANTRY_RETURN_IF_ERROR(ApplySetting(setting, spec));
   }
   for (const std::string& label : options.labels) QUANTRY_RETURN_IF_ERROR(SetLabel(label, spec));
-  if (!submission.model_file.empty() && spec.has_model()) {
+  if (!submission.model_file.empty() && !submission.is_weights && spec.has_model()) {
     return absl::InvalidArgumentError("--model names a file and --set another model; give one");
   }
   if (!options.request_id.empty() && !IsRequestId(options.request_id)) {
@@ -106,7 +124,12 @@ absl::Status Upload(const CliContext& context, const JobClient& client, Submissi
       std::string sha256,
       transfer.UploadFile(submission.model_file,
                           [&bar](int64_t done, int64_t total) { bar.Update(done, total); }));
-  submission.request.mutable_spec()->mutable_model()->set_blob(std::move(sha256));
+  v1::ModelSource& model = *submission.request.mutable_spec()->mutable_model();
+  if (submission.is_weights) {
+    model.mutable_builtin()->set_weights(std::move(sha256));
+  } else {
+    model.set_blob(std::move(sha256));
+  }
   return absl::OkStatus();
 }
 

@@ -11,6 +11,7 @@ namespace quantry::client {
 // The arguments as they were written; empty: not given.
 struct SubmitOptions {
   std::string model;  // FILE, builtin:NAME..., job:ID
+  std::string weights;  // FILE for builtin:NAME
   std::string dataset;
   std::string eval_dataset;
   std::string mode;  // "float", "ptq", "qat"

@@ -15,7 +15,7 @@ namespace quantry::server {
 struct JobRecord {
   std::string id;
   v1::Job job;             // queue_position is computed when it is read, and 0 here
-  std::string model_blob;  // SHA-256 of the ONNX file to start from; empty for a builtin model
+  std::string model_blob;  // SHA-256 of the model or weights to start from; empty: none
 
   int64_t lease_epoch = 0;                   // of the last lease; 0: never leased
   std::string lease_device;                  // Device.id, while LEASED or RUNNING

@@ -32,6 +32,15 @@ void CheckBuiltin(const v1::BuiltinModel& builtin, Violations& violations) {
     violations.Require(builtin.width() > 0 && builtin.width() <= 4, "spec.model.builtin.width",
                        builtin.width(), "larger than 0, at most 4");
   }
+  if (builtin.has_weights()) {
+    violations.Require(IsSha256Hex(builtin.weights()), "spec.model.builtin.weights",
+                       Quoted(builtin.weights()),
+                       "64 lower-case hex digits: the SHA-256 of an uploaded safetensors or ONNX "
+                       "file");
+  }
+  violations.Require(builtin.has_weights() || !builtin.new_classifier(),
+                     "spec.model.builtin.new_classifier", "true",
+                     "false, or absent, where spec.model.builtin.weights is absent");
 }
 
 void CheckUri(const std::string& field, const std::string& uri, Violations& violations) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/safetensors.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -74,6 +75,10 @@ absl::StatusOr<std::string> JobController::ResolveModel(const v1::ModelSource& s
     QUANTRY_RETURN_IF_ERROR(CheckModelBlob(source.blob()));
     return source.blob();
   }
+  if (source.builtin().has_weights()) {
+    QUANTRY_RETURN_IF_ERROR(CheckWeightsBlob(source.builtin().weights()));
+    return source.builtin().weights();
+  }
   if (!source.has_job()) return std::string();
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(source.job(), "spec.model.job"));
   QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
@@ -96,6 +101,18 @@ absl::Status JobController::CheckModelBlob(const std::string& sha256) {
   const absl::Status status = CheckOnnxHead(head, reader->size());
   if (status.ok()) return status;
   return BadRequestError("MODEL_INVALID", {{"spec.model.blob", std::string(status.message())}});
+}
+
+absl::Status JobController::CheckWeightsBlob(const std::string& sha256) {
+  QUANTRY_ASSIGN_OR_RETURN(const auto reader, state_.blobs.Open(sha256));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string head, reader->Read(kOnnxHeadBytes));
+  if (LooksLikeSafetensors(head) || CheckOnnxHead(head, reader->size()).ok()) {
+    return absl::OkStatus();
+  }
+  return BadRequestError("MODEL_INVALID",
+                         {{"spec.model.builtin.weights",
+                           "the file holds neither safetensors nor an ONNX model; of what "
+                           "torch.save wrote, store the state_dict as safetensors"}});
 }
 
 absl::StatusOr<v1::Job> JobController::Present(const JobRecord& record) {

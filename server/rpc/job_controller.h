@@ -32,9 +32,11 @@ class JobController {
                         absl::FunctionRef<bool()> is_cancelled);
 
  private:
-  // The SHA-256 of the ONNX file that the job starts from; empty for a builtin model.
+  // The SHA-256 of the file that the job starts from, a model or a builtin model's weights; empty
+  // for a builtin model without.
   absl::StatusOr<std::string> ResolveModel(const v1::ModelSource& source);
   absl::Status CheckModelBlob(const std::string& sha256);
+  absl::Status CheckWeightsBlob(const std::string& sha256);
 
   // The public resource: for a queued job with its position and why it waits.
   absl::StatusOr<v1::Job> Present(const JobRecord& record);

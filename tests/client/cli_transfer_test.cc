@@ -47,6 +47,33 @@ TEST_F(CliTransferTest, ModelFileIsUploadedOnce) {
   EXPECT_EQ(server_.uploads(), 1);
 }
 
+TEST_F(CliTransferTest, WeightsOfABuiltinModelAreUploaded) {
+  const std::string weights = (folder_.path() / "w.safetensors").string();
+  ASSERT_TRUE(WriteFileAtomically(weights, "the weights").ok());
+  std::vector<std::string> submit = {"submit",
+                                     "--model",
+                                     "builtin:resnet18",
+                                     "--weights",
+                                     weights,
+                                     "--dataset",
+                                     "synthetic://glyphs",
+                                     "--mode",
+                                     "float",
+                                     "--set",
+                                     "model.builtin.new_classifier=true"};
+  const CliResult result = Run(submit);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const v1::BuiltinModel builtin = server_.creates().at(0).spec().model().builtin();
+  EXPECT_EQ(builtin.name(), "resnet18");
+  EXPECT_EQ(builtin.weights(), Sha256Hex("the weights"));
+  EXPECT_TRUE(builtin.new_classifier());
+  EXPECT_EQ(server_.blob(builtin.weights()), "the weights");
+  submit[4] = "/no/such/file";
+  EXPECT_THAT(Run(submit).err, HasSubstr("there is no such file"));
+  submit[2] = "job:0abc";
+  EXPECT_THAT(Run(submit).err, HasSubstr("--weights is only for"));
+}
+
 TEST_F(CliTransferTest, DownloadWritesArtifacts) {
   AddJobWith("model.onnx", "the model");
   const std::string output = (folder_.path() / "new/out").string();

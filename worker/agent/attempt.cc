@@ -86,14 +86,19 @@ absl::Status Attempt::Prepare() {
 
 absl::Status Attempt::FetchModel(v1::TrainerSpec& spec) {
   if (work_.model_blob().empty()) return absl::OkStatus();
-  const fs::path path = folder_ / "input.onnx";
+  const bool is_weights = spec.job().model().has_builtin();
+  const fs::path path = folder_ / (is_weights ? "input.weights" : "input.onnx");
   bool hit = false;
   QUANTRY_RETURN_IF_ERROR(environment_.cache.LinkTo(
       work_.model_blob(), path,
       [this](const std::string& sha256, const fs::path& file) { return Download(sha256, file); },
       &hit));
   environment_.metrics.CountCacheLookup(hit);
-  spec.set_model_path(path.string());
+  if (is_weights) {
+    spec.set_weights_path(path.string());
+  } else {
+    spec.set_model_path(path.string());
+  }
   return absl::OkStatus();
 }
 

@@ -11,6 +11,8 @@
 #include "worker/engine/data/open_dataset.h"
 #include "worker/engine/evaluate/evaluate_model.h"
 #include "worker/engine/import/import_onnx.h"
+#include "worker/engine/weights/load_weights.h"
+#include "worker/engine/weights/read_weights.h"
 #include "worker/engine/zoo/zoo.h"
 #include "worker/trainer/failure.h"
 
@@ -73,6 +75,17 @@ absl::Status ReadOnnx(RunOptions& options, const Dataset& dataset, RunInputs& in
   return absl::OkStatus();
 }
 
+absl::Status LoadBuiltinWeights(const BuiltinOptions& builtin, RunInputs& inputs) {
+  if (builtin.weights_path.empty()) return absl::OkStatus();
+  QUANTRY_ASSIGN_OR_RETURN(const auto weights, engine::ReadWeightsFile(builtin.weights_path));
+  QUANTRY_RETURN_IF_ERROR(
+      engine::LoadWeights(weights, {.new_classifier = builtin.new_classifier}, inputs.model));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string digest, Sha256HexOfFile(builtin.weights_path));
+  absl::StrAppend(&inputs.model_identity, "&weights=sha256:", digest);
+  if (builtin.new_classifier) absl::StrAppend(&inputs.model_identity, "&new_classifier=true");
+  return absl::OkStatus();
+}
+
 absl::Status BuildBuiltin(RunOptions& options, const Dataset& dataset, RunInputs& inputs) {
   BuiltinOptions& builtin = *options.builtin;
   std::optional<int64_t>& size = options.data.image_size;
@@ -87,7 +100,7 @@ absl::Status BuildBuiltin(RunOptions& options, const Dataset& dataset, RunInputs
                                                                 .seed = options.train.seed}));
   inputs.model_identity = absl::StrCat("builtin:", builtin.name, "?width=", builtin.width,
                                        "&num_classes=", *builtin.num_classes);
-  return absl::OkStatus();
+  return LoadBuiltinWeights(builtin, inputs);
 }
 
 // The first dimension of what goes in and out, whatever the file says: it may have been exported

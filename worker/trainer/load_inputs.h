@@ -15,7 +15,7 @@ namespace quantry::trainer {
 // What a run works on.
 struct RunInputs {
   engine::Graph model;         // float, as it starts
-  std::string model_identity;  // "sha256:..." of the ONNX file, or the builtin's name and options
+  std::string model_identity;  // "sha256:..." of the ONNX file, or the builtin's name, options, weights
   std::vector<std::string> class_names;
   std::unique_ptr<engine::Loader> train;  // shuffled and augmented
   std::unique_ptr<engine::Loader> eval;   // in order, as it is

@@ -20,6 +20,8 @@ struct BuiltinOptions {
   std::string name;
   std::optional<int64_t> num_classes;
   double width = 1.0;
+  std::filesystem::path weights_path;  // empty: random weights
+  bool new_classifier = false;         // with weights: see engine::LoadWeightsOptions
 };
 
 // Pictures. Absent fields depend on the dataset or the model; see ResolveDataOptions.

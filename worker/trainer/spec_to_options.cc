@@ -53,6 +53,11 @@ absl::StatusOr<RunMode> ToMode(v1::Mode mode) {
 
 absl::Status ReadModel(const v1::TrainerSpec& spec, RunOptions& options) {
   if (!spec.job().model().has_builtin()) {
+    if (!spec.weights_path().empty()) {
+      return absl::InvalidArgumentError(
+          "weights_path is set without job.model.builtin; only built-in networks load weights by "
+          "name");
+    }
     if (spec.model_path().empty()) {
       return absl::InvalidArgumentError(
           "no model: set model_path to an ONNX file, or job.model.builtin");
@@ -68,6 +73,17 @@ absl::Status ReadModel(const v1::TrainerSpec& spec, RunOptions& options) {
   options.builtin = BuiltinOptions{.name = builtin.name()};
   if (builtin.has_num_classes()) options.builtin->num_classes = builtin.num_classes();
   if (builtin.has_width()) options.builtin->width = builtin.width();
+  options.builtin->weights_path = spec.weights_path();
+  options.builtin->new_classifier = builtin.new_classifier();
+  if (builtin.has_weights() && spec.weights_path().empty()) {
+    return absl::InvalidArgumentError(
+        "job.model.builtin.weights is set, but not weights_path, the file with that content");
+  }
+  if (builtin.new_classifier() && spec.weights_path().empty()) {
+    return absl::InvalidArgumentError(
+        "job.model.builtin.new_classifier is set without weights, where it has no effect; set "
+        "weights_path or leave it out");
+  }
   return absl::OkStatus();
 }
 

@@ -37,7 +37,9 @@ TEST(SpecValidation, AcceptsWhatIsRight) {
         std::string("resources { device_kind: 'cuda' device_count: 1 } run_deadline { nanos: 5 }"),
         absl::StrCat("model { blob: '", hash, "' }"),
         std::string("model { job: 'jobs/00000000000000000001' }"),
-        std::string("model { builtin { name: 'mobilenet_v2' num_classes: 10 width: 0.5 } }")}) {
+        std::string("model { builtin { name: 'mobilenet_v2' num_classes: 10 width: 0.5 } }"),
+        absl::StrCat("model { builtin { name: 'resnet34' weights: '", std::string(64, 'a'),
+                     "' new_classifier: true } }")}) {
     EXPECT_TRUE(ValidateJobSpec(SpecWith(text)).ok())
         << text << ": " << ValidateJobSpec(SpecWith(text));
   }
@@ -54,6 +56,8 @@ TEST(SpecValidation, RefusesEachWrongFieldByName) {
       {"model { job: 'jobs/x' }", "spec.model.job"},
       {"model { builtin { name: 'vgg' } }", "spec.model.builtin.name"},
       {"model { builtin { num_classes: 1 } }", "spec.model.builtin.num_classes"},
+      {"model { builtin { weights: 'x.pt' } }", "spec.model.builtin.weights"},
+      {"model { builtin { new_classifier: true } }", "spec.model.builtin.new_classifier"},
       {"model { builtin { width: 0 } }", "spec.model.builtin.width"},
       {"model { builtin { width: 5 } }", "spec.model.builtin.width"},
       {"data { train_uri: 'http://x/y' }", "spec.data.train_uri"},

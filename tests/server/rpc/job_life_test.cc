@@ -82,6 +82,25 @@ TEST_F(JobLifeTest, AJobsModelMustExistAndHaveSucceeded) {
   EXPECT_EQ(error.info.reason(), "MODEL_JOB_NOT_SUCCEEDED");
 }
 
+TEST_F(JobLifeTest, ABuiltinModelsWeightsMustBeUploadedAndOfAKnownKind) {
+  v1::CreateJobRequest request;
+  *request.mutable_spec() = SampleSpec();
+  v1::BuiltinModel& builtin = *request.mutable_spec()->mutable_model()->mutable_builtin();
+  const std::string safetensors("\x02\0\0\0\0\0\0\0{}", 10);
+  builtin.set_weights(StoreBlob(safetensors));
+  v1::Job job;
+  grpc::ClientContext good;
+  EXPECT_TRUE(jobs_->CreateJob(&good, request, &job).ok());
+  builtin.set_weights(StoreBlob("this is a text"));
+  grpc::ClientContext text;
+  const CallError error = ErrorOf(jobs_->CreateJob(&text, request, &job));
+  EXPECT_EQ(error.code, grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(error.info.reason(), "MODEL_INVALID");
+  builtin.set_weights(std::string(64, '0'));
+  grpc::ClientContext missing;
+  EXPECT_FALSE(jobs_->CreateJob(&missing, request, &job).ok());
+}
+
 TEST_F(JobLifeTest, RefusesAFileThatIsNoModel) {
   v1::CreateJobRequest request;
   *request.mutable_spec() = SampleSpec();

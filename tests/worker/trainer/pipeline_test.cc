@@ -172,6 +172,28 @@ TEST_F(PipelineTest, DivergenceIsTheUsersAndNamesALayer) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("the first layer with"));
 }
 
+// No epochs: what is evaluated is what was loaded.
+TEST_F(PipelineTest, ABuiltinNetworkStartsFromWeightsByName) {
+  const auto trained = Run(TinyFloat(), "float");
+  ASSERT_TRUE(trained.ok()) << trained.status();
+  RunOptions options = TinyFloat();
+  options.train.epochs = 0;
+  options.train.seed = 99;
+  options.builtin->weights_path = folder_ / "float" / "model.float.onnx";
+  const auto same = Run(options, "same");
+  ASSERT_TRUE(same.ok()) << same.status();
+  EXPECT_EQ(same->artifact_top1(), trained->artifact_top1());
+  EXPECT_THAT(Report("same")["settings"]["model"].get<std::string>(), HasSubstr("weights=sha256:"));
+
+  options.data.train_uri = "synthetic://glyphs?classes=8&size=32&train=64&val=32&seed=1";
+  const absl::Status misfit = Run(options, "misfit").status();
+  EXPECT_EQ(ToFailure(misfit).reason(), "MODEL_INVALID");
+  EXPECT_THAT(std::string(misfit.message()), HasSubstr("set new_classifier"));
+  options.builtin->new_classifier = true;
+  const auto fresh = Run(options, "fresh");
+  EXPECT_TRUE(fresh.ok()) << fresh.status();
+}
+
 TEST_F(PipelineTest, WrongModelsAndDataAreTheUsers) {
   RunOptions options = TinyFloat();
   options.builtin->num_classes = 10;

@@ -115,6 +115,18 @@ constexpr BadSpec kBadSpecs[] = {
     {"no model", "SPEC_INVALID", [](v1::TrainerSpec& s) { s.clear_model_path(); }},
     {"both model_path", "SPEC_INVALID",
      [](v1::TrainerSpec& s) { s.mutable_job()->mutable_model()->mutable_builtin(); }},
+    {"weights_path is set without job.model.builtin", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.set_weights_path("/w"); }},
+    {"job.model.builtin.weights is set, but not weights_path", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.clear_model_path();
+       s.mutable_job()->mutable_model()->mutable_builtin()->set_weights("a");
+     }},
+    {"new_classifier is set without weights", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.clear_model_path();
+       s.mutable_job()->mutable_model()->mutable_builtin()->set_new_classifier(true);
+     }},
     {"device is 'cuda:0'", "SPEC_INVALID", [](v1::TrainerSpec& s) { s.set_device("cuda:0"); }},
     {"train_uri is empty", "SPEC_INVALID",
      [](v1::TrainerSpec& s) { s.mutable_job()->mutable_data()->clear_train_uri(); }},
