@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Quantry and torch.ao QAT side by side: same float weights, pictures, order of the pictures, epochs and
+optimizer. Writes a Markdown table.
+
+usage: accuracy_vs_torch_ao.py --trainer build/release/worker/trainer/quantry-trainer
+           [--work FOLDER] [--output docs/accuracy.md] [--seeds 0,1,2] [--quick]
+
+--quick: one seed, few pictures, one epoch: shows that it runs, not how good anything is.
+"""
+import argparse
+import copy
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+import safetensors_file  # noqa: E402
+import torch  # noqa: E402
+import torch_ao_qat  # noqa: E402
+
+CLASSES = 10
+FULL = {"size": 64, "train": 1600, "val": 500, "seeds": "0,1,2", "float_epochs": 4, "epochs": 2}
+QUICK = {"size": 32, "train": 128, "val": 64, "seeds": "0", "float_epochs": 1, "epochs": 1}
+NETWORKS = {"mobilenet_v2": 0.5, "resnet18": 1.0}  # width
+RECIPE = {"batchSize": 32, "learningRate": 0.005, "momentum": 0.9, "weightDecay": 1e-4,
+          "schedule": "constant", "calibrationBatches": 8}
+FLOAT_RATE = 0.03
+OURS = {
+    "moving_average_abs_max": {},
+    "PACT": {"activation_preprocess_type": "PACT"},
+    "LSQ": {"weight_quantize_type": "channel_wise_lsq_weight",
+            "activation_quantize_type": "lsq_act"},
+}
+NOTES = """
+Same for both: the float weights each run starts from, the pictures (no cropping, no mirroring), their order in
+each epoch, batch size, number of epochs, SGD with momentum at a constant rate, the same decay on every parameter,
+BatchNorm in training mode to the end, all layers at the same number of bits, channel-wise weights, moving-average
+observers (rate 0.9) that go on observing while training, and start from {calibrationBatches} batches.
+
+Different: torch.ao quantizes activations asymmetrically (0 to 2^b - 1) and where its FX backend configuration says so,
+Quantry symmetrically where the profile's runtime does. torch.ao folds BatchNorm into the weight that it
+fake-quantizes, Quantry trains unfolded and folds at export. In LSQ and PACT steps and alphas are learned. torch.ao
+can't export below 8 bits; its column is the fake-quantized network, as is Quantry's, with the written file beside it.
+"""
+
+
+def make_data(args, settings, work):
+    uri = (f"synthetic://glyphs?classes={CLASSES}&size={settings['size']}"
+           f"&train={settings['train']}&val={settings['val']}&seed=11")
+    folder = work / f"glyphs_{settings['size']}_{settings['train']}"
+    if not folder.exists():
+        subprocess.run([args.trainer, "dataset", uri, "--output", folder], check=True,
+                       stdout=subprocess.DEVNULL)
+    return folder
+
+
+def train_float(name, data, settings, work):
+    """The float network, and the file of its weights for Quantry."""
+    torch.manual_seed(5)
+    model = torch_ao_qat.make_network(name, NETWORKS[name], CLASSES)
+    recipe = dict(RECIPE, epochs=settings["float_epochs"], learningRate=FLOAT_RATE)
+    torch_ao_qat.train(model, data["train"], recipe, seed=5)
+    safetensors_file.write(work / f"{name}.safetensors", model.state_dict())
+    return model
+
+
+def run_quantry(args, name, config, settings, seed, folder, work):
+    """report.json's accuracies, or None where this build does not have what `config` asks for."""
+    output = work / f"run_{name}"
+    subprocess.run(["rm", "-rf", output], check=True)
+    spec = {
+        "weightsPath": str(work / f"{name}.safetensors"),
+        "job": {"mode": "MODE_QAT",
+                "model": {"builtin": {"name": name, "width": NETWORKS[name]}},
+                "data": {"trainUri": f"file://{folder}", "imageSize": settings["size"],
+                         "randomCrop": False, "randomFlip": False},
+                "training": dict(RECIPE, epochs=settings["epochs"], seed=str(seed)),
+                "quantConfig": json.dumps(config)}}
+    path = work / "spec.json"
+    path.write_text(json.dumps(spec))
+    done = subprocess.run([args.trainer, "--spec", path, "--output", output],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        if "comes with a later release" in done.stderr:
+            return None
+        raise RuntimeError(f"{config}: {done.stderr[-600:]}")
+    return json.loads((output / "report.json").read_text())["accuracy"]
+
+
+def cell(values):
+    values = [value for value in values if value is not None]
+    if not values:
+        return "not in this build"
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.2f}{spread} ({min(values):.1f} to {max(values):.1f})"
+
+
+def compare(args, settings, seeds, work):
+    """Rows of the table."""
+    folder = make_data(args, settings, work)
+    data = {split: torch_ao_qat.read_folder(folder / split) for split in ("train", "val")}
+    recipe = dict(RECIPE, epochs=settings["epochs"])
+    for name in NETWORKS:
+        model = train_float(name, data, settings, work)
+        float_top1 = torch_ao_qat.top1(model, data["val"])
+        for bits in (8, 4):
+            theirs = [torch_ao_qat.qat(copy.deepcopy(model), data["train"], data["val"], bits,
+                                       recipe, seed) for seed in seeds]
+            row = [name, f"W{bits}A{bits}", f"{float_top1:.2f}"]
+            yield row + ["torch.ao", cell(theirs), "-"]
+            for title, config in OURS.items():
+                config = dict(config, weight_bits=bits, activation_bits=bits)
+                runs = [run_quantry(args, name, config, settings, seed, folder, work)
+                        for seed in seeds]
+                yield row + [f"Quantry, {title}",
+                             cell([run and run["fake_quant_top1"] for run in runs]),
+                             cell([run and run["artifact_top1"] for run in runs])]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trainer", required=True, type=pathlib.Path)
+    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/accuracy"))
+    parser.add_argument("--output", type=pathlib.Path, help="else standard output")
+    parser.add_argument("--seeds", help="of the order of the pictures; default 0,1,2")
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    settings = QUICK if args.quick else FULL
+    seeds = [int(seed) for seed in (args.seeds or settings["seeds"]).split(",")]
+    work = args.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    args.trainer = args.trainer.resolve()
+    start = time.monotonic()
+    lines = ["# Accuracy beside torch.ao", "",
+             f"Top-1 in percent on {settings['val']} pictures of rendered characters, {CLASSES} classes, "
+             f"{settings['size']} x {settings['size']}; {settings['train']} pictures for training, "
+             f"{settings['epochs']} epochs of QAT; {len(seeds)} seeds: mean ± standard deviation "
+             "(least to most). Written by `tests/bench/accuracy_vs_torch_ao.py`.", "",
+             "| network | bits | float | method | fake-quantized | written file |",
+             "| --- | --- | --- | --- | --- | --- |"]
+    for row in compare(args, settings, seeds, work):
+        lines.append("| " + " | ".join(row) + " |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    lines += [NOTES.format(**RECIPE), f"PyTorch {torch.__version__}; MobileNetV2 at width 0.5. "
+              f"Recipe: {json.dumps(RECIPE)}; float: rate {FLOAT_RATE}, "
+              f"{settings['float_epochs']} epochs. The whole took {time.monotonic() - start:.0f} s."]
+    text = "\n".join(lines) + "\n"
+    if args.output:
+        args.output.write_text(text)
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()
