@@ -5,7 +5,7 @@ namespace {
 
 using Name = absl::string_view;
 
-constexpr Name kModes[] = {"float", "ptq", "qat"};
+constexpr Name kModes[] = {"float", "ptq", "qat", "evaluate"};
 constexpr Name kBuiltinModels[] = {"mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet50"};
 constexpr Name kDatasetSchemes[] = {"file", "synthetic"};
 constexpr Name kOperators[] = {"Add",

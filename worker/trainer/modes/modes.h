@@ -5,10 +5,11 @@
 
 namespace quantry::trainer {
 
-// The lines of ModeTable(). What each mode does for users: docs/modes.md.
+// The lines of ModeTable(). What each mode does for users: docs/cli.md.
 const ModeDef& FloatMode();
 const ModeDef& PtqMode();
 const ModeDef& QatMode();
+const ModeDef& EvaluateMode();
 
 }  // namespace quantry::trainer
 

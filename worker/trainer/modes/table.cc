@@ -7,6 +7,7 @@ absl::Span<const ModeDef* const> ModeTable() {
       &FloatMode(),
       &PtqMode(),
       &QatMode(),
+      &EvaluateMode(),
   };
   return kModes;
 }

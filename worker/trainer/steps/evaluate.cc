@@ -6,6 +6,15 @@
 #include "worker/trainer/steps/steps.h"
 
 namespace quantry::trainer {
+namespace {
+
+bool IsQdq(const engine::Graph& graph) {
+  const std::vector<engine::Node*> nodes = graph.nodes();
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const engine::Node* node) { return node->op() == "DequantizeLinear"; });
+}
+
+}  // namespace
 
 absl::Status EvaluateFloat(RunState& state) {
   QUANTRY_ASSIGN_OR_RETURN(
@@ -20,6 +29,17 @@ absl::Status EvaluateFakeQuant(RunState& state) {
       const engine::ClassificationMetrics metrics,
       Evaluate(state, state.model, v1::PHASE_EVALUATING, "fake_quant", state.check.Expect()));
   state.record.result.set_fake_quant_top1(metrics.top1());
+  return absl::OkStatus();
+}
+
+absl::Status EvaluateGiven(RunState& state) {
+  const bool qdq = IsQdq(state.model);
+  const auto ignore = [](const engine::EvaluatedBatch&) { return absl::OkStatus(); };
+  QUANTRY_ASSIGN_OR_RETURN(
+      const engine::ClassificationMetrics metrics,
+      Evaluate(state, state.model, v1::PHASE_EVALUATING, qdq ? "artifact" : "float", ignore));
+  v1::Result& result = state.record.result;
+  qdq ? result.set_artifact_top1(metrics.top1()) : result.set_float_top1(metrics.top1());
   return absl::OkStatus();
 }
 

@@ -15,6 +15,8 @@ absl::Status Load(RunState& state);
 // evaluate.cc: metrics of all evaluation data.
 absl::Status EvaluateFloat(RunState& state);
 absl::Status EvaluateFakeQuant(RunState& state);
+// The model as it was given: "artifact" if it is in QDQ form, else "float".
+absl::Status EvaluateGiven(RunState& state);
 // `look` sees each batch.
 absl::StatusOr<engine::ClassificationMetrics> Evaluate(RunState& state, const engine::Graph& graph,
                                                        v1::Phase phase, absl::string_view subject,
@@ -43,6 +45,7 @@ absl::Status WriteReport(RunState& state);
 inline constexpr StepDef kLoad{"loading", "LOADING_FAILED", Load};
 inline constexpr StepDef kEvaluateFloat{"evaluating", "EVALUATION_FAILED", EvaluateFloat};
 inline constexpr StepDef kEvaluateFakeQuant{"evaluating", "EVALUATION_FAILED", EvaluateFakeQuant};
+inline constexpr StepDef kEvaluateGiven{"evaluating", "EVALUATION_FAILED", EvaluateGiven};
 inline constexpr StepDef kQuantize{"quantizing", "QUANT_CONFIG_INVALID", Quantize};
 inline constexpr StepDef kCalibrate{"calibrating", "CALIBRATION_FAILED", Calibrate};
 inline constexpr StepDef kKeepCalibration{"calibrating", "CALIBRATION_FAILED", KeepCalibration};
