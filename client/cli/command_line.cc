@@ -59,9 +59,11 @@ void AddSubmit(CLI::App& app, CommandLine& line) {
       ->required();
   command.add_option("--eval-dataset", options->eval_dataset,
                      "The same for evaluation; else derived from --dataset");
-  command.add_option("--mode", options->mode, "float: train; ptq: calibrate only; qat: both")
+  command
+      .add_option("--mode", options->mode,
+                  "float: train; ptq: calibrate only; qat: both; evaluate: measure a model")
       ->required()
-      ->check(CLI::IsMember({"float", "ptq", "qat"}));
+      ->check(CLI::IsMember({"float", "ptq", "qat", "evaluate"}));
   command.add_option("--quant-config", options->quant_config_file,
                      "JSON file in the form of PaddleSlim's quant_config");
   command.add_option("--set", options->settings, "KEY=VALUE; any setting of the list below")

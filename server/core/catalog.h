@@ -10,7 +10,7 @@ namespace quantry::server {
 // lists mirror the engine's tables, which the server can't include. (Quantizers and bits: see
 // common/quant_config.h.)
 
-absl::Span<const absl::string_view> JobModes();        // "float", "ptq", "qat"
+absl::Span<const absl::string_view> JobModes();        // "float", "evaluate"
 absl::Span<const absl::string_view> BuiltinModels();   // networks of the zoo
 absl::Span<const absl::string_view> DatasetSchemes();  // of dataset URIs
 absl::Span<const absl::string_view> OnnxOperators();   // that the engine evaluates

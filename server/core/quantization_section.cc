@@ -39,9 +39,11 @@ void CheckQuantization(const v1::JobSpec& spec, Violations& violations) {
   const std::string pact_hint =
       "has no effect unless quant_config sets weight_preprocess_type or activation_preprocess_type "
       "to \"PACT\"; leave it out";
-  if (spec.mode() == v1::MODE_FLOAT) {
+  if (spec.mode() == v1::MODE_FLOAT || spec.mode() == v1::MODE_EVALUATE) {
     if (!spec.quant_config().empty()) {
-      violations.Add("spec.quant_config", "has no effect in MODE_FLOAT; leave it out");
+      violations.Add(
+          "spec.quant_config",
+          absl::StrCat("has no effect in ", v1::Mode_Name(spec.mode()), "; leave it out"));
     }
     if (HasPactOption(spec.pact())) violations.Add("spec.pact", pact_hint);
     return;

@@ -33,19 +33,20 @@ absl::Status CheckMode(v1::Mode mode) {
     case v1::MODE_FLOAT:
     case v1::MODE_PTQ:
     case v1::MODE_QAT:
-      return absl::OkStatus();
     case v1::MODE_EVALUATE:
+      return absl::OkStatus();
     case v1::MODE_SENSITIVITY:
     case v1::MODE_MIXED_PRECISION:
       return MakeError(absl::StatusCode::kUnimplemented, "MODE_UNIMPLEMENTED",
                        absl::StrCat("spec.mode: ", v1::Mode_Name(mode),
                                     " comes with a later release; allowed: MODE_FLOAT, MODE_PTQ, "
-                                    "MODE_QAT"));
+                                    "MODE_QAT, MODE_EVALUATE"));
     default:
       return BadRequestError(
           "INVALID_SPEC",
-          {{"spec.mode", absl::StrCat("is ", static_cast<int>(mode),
-                                      "; allowed: MODE_FLOAT, MODE_PTQ, MODE_QAT")}});
+          {{"spec.mode",
+            absl::StrCat("is ", static_cast<int>(mode),
+                         "; allowed: MODE_FLOAT, MODE_PTQ, MODE_QAT, MODE_EVALUATE")}});
   }
 }
 

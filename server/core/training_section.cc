@@ -69,9 +69,9 @@ void CheckRanges(const v1::TrainingOptions& training, TrainingChecker& check) {
   check.InRange(training.has_threads(), "threads", training.threads(), 1, 1024);
 }
 
-// Options that steer gradient descent mean nothing to a job that only calibrates.
-void RefuseTrainingInPtq(const v1::TrainingOptions& training, TrainingChecker& check) {
-  const std::string why = "in MODE_PTQ, which does not train";
+// Options that steer gradient descent mean nothing to a job without it.
+void RefuseTraining(const v1::TrainingOptions& training, v1::Mode mode, TrainingChecker& check) {
+  const std::string why = absl::StrCat("in ", v1::Mode_Name(mode), ", which does not train");
   check.Refuse(training.has_epochs(), "epochs", why);
   check.Refuse(training.has_learning_rate(), "learning_rate", why);
   check.Refuse(training.has_momentum(), "momentum", why);
@@ -96,16 +96,18 @@ void CheckTrainingOptions(const v1::TrainingOptions& training, v1::Mode mode,
       schedule.empty() || schedule == "cosine" || schedule == "step" || schedule == "constant",
       "spec.training.schedule", absl::StrCat("'", schedule.substr(0, 40), "'"),
       "cosine, step, constant");
-  if (mode == v1::MODE_PTQ) RefuseTrainingInPtq(training, check);
-  if (mode != v1::MODE_PTQ && schedule != "step") {
+  const bool trains = mode != v1::MODE_PTQ && mode != v1::MODE_EVALUATE;
+  if (!trains) RefuseTraining(training, mode, check);
+  if (trains && schedule != "step") {
     check.Refuse(training.has_step_epochs(), "step_epochs", "unless schedule is 'step'");
     check.Refuse(training.has_step_gamma(), "step_gamma", "unless schedule is 'step'");
   }
   if (mode != v1::MODE_QAT) {
     check.Refuse(training.has_freeze_after(), "freeze_after", "outside MODE_QAT");
   }
-  if (mode == v1::MODE_FLOAT) {
-    check.Refuse(training.has_calibration_batches(), "calibration_batches", "in MODE_FLOAT");
+  if (mode == v1::MODE_FLOAT || mode == v1::MODE_EVALUATE) {
+    check.Refuse(training.has_calibration_batches(), "calibration_batches",
+                 absl::StrCat("in ", v1::Mode_Name(mode)));
   }
 }
 

@@ -13,7 +13,7 @@
 
 namespace quantry::trainer {
 
-enum class RunMode { kFloat = 1, kPtq = 2, kQat = 3 };
+enum class RunMode { kFloat = 1, kPtq = 2, kQat = 3, kEvaluate = 4 };
 
 // A network of the zoo. Absent: as engine::ZooOptions, with the dataset's number of classes.
 struct BuiltinOptions {

@@ -2,13 +2,13 @@
 
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "worker/trainer/modes/mode.h"
 
 namespace quantry::trainer {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr absl::string_view kModeNames[] = {"", "float", "ptq", "qat"};
 constexpr absl::string_view kScheduleNames[] = {"", "constant", "cosine", "step"};
 
 template <typename T>
@@ -52,11 +52,11 @@ Json TrainingToJson(const RunOptions& options) {
 }  // namespace
 
 Json SettingsToJson(const RunOptions& options, const std::string& model_identity) {
-  Json settings = {{"mode", std::string(kModeNames[static_cast<int>(options.mode)])},
+  Json settings = {{"mode", std::string(ModeOf(options.mode).name)},
                    {"model", model_identity},
                    {"data", DataToJson(options.data)},
                    {"training", TrainingToJson(options)}};
-  if (options.mode == RunMode::kFloat) return settings;
+  if (!ModeOf(options.mode).quantizes) return settings;
   settings["quant_config"] = Json::parse(QuantConfigToJson(options.quant));
   settings["pact"] = {{"alpha", OrNull(options.pact_alpha)},
                       {"learning_rate_factor", options.train.pact_learning_rate_factor},

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/trainer/failure.h"
+#include "worker/trainer/modes/mode.h"
 
 namespace quantry::trainer {
 namespace {
@@ -41,13 +42,16 @@ absl::StatusOr<RunMode> ToMode(v1::Mode mode) {
       return RunMode::kPtq;
     case v1::MODE_QAT:
       return RunMode::kQat;
+    case v1::MODE_EVALUATE:
+      return RunMode::kEvaluate;
     case v1::MODE_UNSPECIFIED:
       return absl::InvalidArgumentError(
-          "job.mode is not set; it must be MODE_FLOAT, MODE_PTQ or MODE_QAT");
+          "job.mode is not set; it must be MODE_FLOAT, MODE_PTQ, MODE_QAT or MODE_EVALUATE");
     default:
-      return absl::UnimplementedError(absl::StrCat(
-          "job.mode ", v1::Mode_Name(mode),
-          " comes with a later release; this one does MODE_FLOAT, MODE_PTQ and MODE_QAT"));
+      return absl::UnimplementedError(
+          absl::StrCat("job.mode ", v1::Mode_Name(mode),
+                       " comes with a later release; this one does MODE_FLOAT, MODE_PTQ, MODE_QAT "
+                       "and MODE_EVALUATE"));
   }
 }
 
@@ -185,9 +189,10 @@ absl::Status ReadTraining(const v1::JobSpec& job, RunOptions& options) {
 }
 
 absl::Status ReadQuant(const v1::JobSpec& job, RunOptions& options) {
-  if (options.mode == RunMode::kFloat) {
+  if (!ModeOf(options.mode).quantizes) {
     if (job.quant_config().empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError("job.quant_config must be empty with MODE_FLOAT");
+    return absl::InvalidArgumentError(
+        absl::StrCat("job.quant_config must be empty with ", v1::Mode_Name(job.mode())));
   }
   QUANTRY_ASSIGN_OR_RETURN(options.quant, ParseQuantConfig(job.quant_config()));
   return absl::OkStatus();
@@ -229,23 +234,24 @@ absl::StatusOr<RunOptions> SpecToOptions(const v1::TrainerSpec& spec) {
 
 std::vector<std::string> UnusedOptions(const v1::TrainerSpec& spec) {
   const v1::TrainingOptions& training = spec.job().training();
-  const bool ptq = spec.job().mode() == v1::MODE_PTQ;
-  const bool is_float = spec.job().mode() == v1::MODE_FLOAT;
+  const bool evaluate = spec.job().mode() == v1::MODE_EVALUATE;
+  const bool untrained = evaluate || spec.job().mode() == v1::MODE_PTQ;
+  const bool unquantized = evaluate || spec.job().mode() == v1::MODE_FLOAT;
   const std::pair<bool, const char*> candidates[] = {
-      {ptq && training.has_epochs(), "epochs"},
-      {ptq && training.has_learning_rate(), "learning_rate"},
-      {ptq && training.has_momentum(), "momentum"},
-      {ptq && training.has_weight_decay(), "weight_decay"},
-      {ptq && !training.schedule().empty(), "schedule"},
-      {ptq && training.has_step_epochs(), "step_epochs"},
-      {ptq && training.has_step_gamma(), "step_gamma"},
-      {ptq && training.has_warmup_epochs(), "warmup_epochs"},
-      {ptq && training.has_label_smoothing(), "label_smoothing"},
-      {ptq && training.has_gradient_clip(), "gradient_clip"},
-      {ptq && training.has_checkpoint_steps(), "checkpoint_steps"},
-      {ptq && training.has_freeze_after(), "freeze_after"},
-      {is_float && training.has_calibration_batches(), "calibration_batches"},
-      {is_float && spec.job().has_pact(), "pact"},
+      {untrained && training.has_epochs(), "epochs"},
+      {untrained && training.has_learning_rate(), "learning_rate"},
+      {untrained && training.has_momentum(), "momentum"},
+      {untrained && training.has_weight_decay(), "weight_decay"},
+      {untrained && !training.schedule().empty(), "schedule"},
+      {untrained && training.has_step_epochs(), "step_epochs"},
+      {untrained && training.has_step_gamma(), "step_gamma"},
+      {untrained && training.has_warmup_epochs(), "warmup_epochs"},
+      {untrained && training.has_label_smoothing(), "label_smoothing"},
+      {untrained && training.has_gradient_clip(), "gradient_clip"},
+      {untrained && training.has_checkpoint_steps(), "checkpoint_steps"},
+      {untrained && training.has_freeze_after(), "freeze_after"},
+      {unquantized && training.has_calibration_batches(), "calibration_batches"},
+      {unquantized && spec.job().has_pact(), "pact"},
   };
   std::vector<std::string> names;
   for (const auto& [unused, name] : candidates) {

@@ -29,6 +29,7 @@ TEST(SpecValidation, AcceptsWhatIsRight) {
   for (const std::string& text :
        {std::string("mode: MODE_PTQ training { batch_size: 8 calibration_batches: 4 seed: 1 }"),
         std::string("mode: MODE_FLOAT training { epochs: 0 schedule: 'step' step_epochs: 3 }"),
+        std::string("mode: MODE_EVALUATE training { batch_size: 8 threads: 1 }"),
         std::string("quant_config: '{\"activation_preprocess_type\": \"PACT\"}' pact { alpha: 6 }"),
         std::string("training { freeze_after: 0.5 warmup_epochs: 0.5 gradient_clip: 1 }"),
         std::string("data { train_uri: 'file:///data/x' eval_uri: 'file:///data/y' }"),
@@ -93,6 +94,10 @@ TEST(SpecValidation, RefusesEachWrongFieldByName) {
       {"mode: MODE_PTQ training { learning_rate: 1 }", "spec.training.learning_rate"},
       {"mode: MODE_FLOAT training { calibration_batches: 1 }", "spec.training.calibration_batches"},
       {"mode: MODE_FLOAT training { freeze_after: 0.5 }", "spec.training.freeze_after"},
+      {"mode: MODE_EVALUATE training { momentum: 0.5 }", "spec.training.momentum"},
+      {"mode: MODE_EVALUATE training { calibration_batches: 1 }",
+       "spec.training.calibration_batches"},
+      {"mode: MODE_EVALUATE quant_config: '{}'", "spec.quant_config"},
       {"mode: MODE_FLOAT quant_config: '{}'", "spec.quant_config"},
       {"quant_config: '{\"weight_bits\": 1}'", "weight_bits"},
       {"quant_config: 'no json'", "spec.quant_config"},
@@ -132,7 +137,7 @@ TEST(SpecValidation, NamesAllThatIsMissing) {
 }
 
 TEST(SpecValidation, ModesOfALaterReleaseAreUnimplemented) {
-  for (const char* mode : {"MODE_EVALUATE", "MODE_SENSITIVITY", "MODE_MIXED_PRECISION"}) {
+  for (const char* mode : {"MODE_SENSITIVITY", "MODE_MIXED_PRECISION"}) {
     const absl::Status status = ValidateJobSpec(SpecWith(absl::StrCat("mode: ", mode)));
     EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
     EXPECT_THAT(std::string(status.message()), HasSubstr(mode));

@@ -105,6 +105,25 @@ TEST_F(PipelineTest, PtqQuantizesWithoutTraining) {
   EXPECT_TRUE(std::filesystem::exists(folder_ / "ptq" / "verification.npy"));
 }
 
+TEST_F(PipelineTest, EvaluateMeasuresFloatAndQdqModelsAndMakesNone) {
+  RunOptions options = TinyQuantized(RunMode::kPtq);
+  const auto made = Run(options, "ptq");
+  ASSERT_TRUE(made.ok()) << made.status();
+  options.mode = RunMode::kEvaluate;
+  const auto plain = Run(options, "plain");
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(plain->float_top1(), made->float_top1());
+  EXPECT_FALSE(plain->has_artifact_top1());
+  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 1);
+  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kCheckpoint), 0);
+  EXPECT_EQ(Report("plain")["settings"]["mode"], "evaluate");
+  options.model_path = folder_ / "ptq" / "model.onnx";
+  const auto quantized = Run(options, "quantized");
+  ASSERT_TRUE(quantized.ok()) << quantized.status();
+  EXPECT_EQ(quantized->artifact_top1(), made->artifact_top1());
+  EXPECT_FALSE(quantized->has_float_top1());
+}
+
 TEST_F(PipelineTest, QatTrainsAndKeepsTheFloatModelItStartedFrom) {
   const RunOptions options = TinyQuantized(RunMode::kQat);
   const auto result = Run(options, "qat");

@@ -1,0 +1,65 @@
+#ifndef QUANTRY_WORKER_TRAINER_RUN_STATE_H_
+#define QUANTRY_WORKER_TRAINER_RUN_STATE_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "worker/engine/evaluate/evaluate_model.h"
+#include "worker/engine/train/checkpoint.h"
+#include "worker/trainer/artifact_check.h"
+#include "worker/trainer/event_sink.h"
+#include "worker/trainer/load_inputs.h"
+#include "worker/trainer/progress.h"
+#include "worker/trainer/report.h"
+#include "worker/trainer/run_options.h"
+
+namespace quantry::trainer {
+
+struct ModeDef;
+
+// What one run knows and has made so far. The steps of a mode (steps/, modes/) read and change it
+// in turn; nothing else is shared between them. Not thread-safe.
+struct RunState {
+  // `mode`, `sink` and `clock` must outlive the state. `interrupted` is asked after every batch.
+  RunState(RunOptions options, const ModeDef& mode, std::filesystem::path output, EventSink& sink,
+           const Clock& clock, std::function<bool()> interrupted);
+
+  // CANCELLED once `interrupted` says so.
+  absl::Status CheckInterrupted() const;
+  // Sends metrics of `subject` and keeps them for the report.
+  void SendMetrics(absl::string_view subject, int64_t epoch, int64_t step,
+                   const engine::ClassificationMetrics& metrics, double seconds);
+  // Tells size and hash of the finished file `name` of the output folder.
+  absl::Status AnnounceArtifact(const std::string& name);
+  // The float model of the run: the trained one where the mode trains in float, else the one that
+  // was loaded.
+  const engine::Graph& FloatGraph() const;
+
+  RunOptions options;
+  const ModeDef& mode;
+  const std::filesystem::path output;
+  EventSink& sink;
+  const Clock& clock;
+  const std::function<bool()> interrupted;
+  ProgressReporter progress;
+
+  RunInputs inputs;     // inputs.model stays the float model unless the mode trains in float
+  engine::Graph model;  // what is trained and quantized
+  std::map<std::string, std::string> identity;
+  std::optional<engine::Checkpoint> resume_from;
+  ArtifactCheck check;
+  int64_t steps_trained = 0;
+  absl::Duration epoch_start;
+  RunRecord record;
+};
+
+}  // namespace quantry::trainer
+
+#endif  // QUANTRY_WORKER_TRAINER_RUN_STATE_H_

@@ -1,0 +1,69 @@
+#include <algorithm>
+
+#include "common/status_macros.h"
+#include "worker/engine/evaluate/not_finite.h"
+#include "worker/trainer/failure.h"
+#include "worker/trainer/steps/steps.h"
+
+namespace quantry::trainer {
+namespace {
+
+bool IsQdq(const engine::Graph& graph) {
+  const std::vector<engine::Node*> nodes = graph.nodes();
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const engine::Node* node) { return node->op() == "DequantizeLinear"; });
+}
+
+}  // namespace
+
+absl::Status EvaluateFloat(RunState& state) {
+  QUANTRY_ASSIGN_OR_RETURN(
+      const engine::ClassificationMetrics metrics,
+      Evaluate(state, state.FloatGraph(), v1::PHASE_EVALUATING, "float", state.check.Expect()));
+  state.record.result.set_float_top1(metrics.top1());
+  return absl::OkStatus();
+}
+
+absl::Status EvaluateFakeQuant(RunState& state) {
+  QUANTRY_ASSIGN_OR_RETURN(
+      const engine::ClassificationMetrics metrics,
+      Evaluate(state, state.model, v1::PHASE_EVALUATING, "fake_quant", state.check.Expect()));
+  state.record.result.set_fake_quant_top1(metrics.top1());
+  return absl::OkStatus();
+}
+
+absl::Status EvaluateGiven(RunState& state) {
+  const bool qdq = IsQdq(state.model);
+  const auto ignore = [](const engine::EvaluatedBatch&) { return absl::OkStatus(); };
+  QUANTRY_ASSIGN_OR_RETURN(
+      const engine::ClassificationMetrics metrics,
+      Evaluate(state, state.model, v1::PHASE_EVALUATING, qdq ? "artifact" : "float", ignore));
+  v1::Result& result = state.record.result;
+  qdq ? result.set_artifact_top1(metrics.top1()) : result.set_float_top1(metrics.top1());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<engine::ClassificationMetrics> Evaluate(RunState& state, const engine::Graph& graph,
+                                                       v1::Phase phase, absl::string_view subject,
+                                                       const engine::EvaluationObserver& look) {
+  const absl::Duration start = state.clock.Monotonic();
+  state.progress.Begin(phase, subject, state.inputs.eval->num_batches());
+  const auto observer = [&](const engine::EvaluatedBatch& batch) {
+    QUANTRY_RETURN_IF_ERROR(look(batch));
+    state.progress.Advance({.steps_done = batch.batches_done, .images = batch.logits.size(0)});
+    return state.CheckInterrupted();
+  };
+  const auto metrics = engine::EvaluateModel(graph, *state.inputs.eval, observer);
+  if (engine::IsNotFinite(metrics.status())) {
+    return WithReason(metrics.status(),
+                      state.steps_trained > 0 ? "TRAINING_DIVERGED" : "MODEL_INVALID");
+  }
+  QUANTRY_RETURN_IF_ERROR(metrics.status());
+  state.progress.End();
+  const int64_t steps_per_epoch = std::max<int64_t>(1, state.inputs.train->num_batches());
+  state.SendMetrics(subject, state.steps_trained / steps_per_epoch, state.steps_trained, *metrics,
+                    absl::ToDoubleSeconds(state.clock.Monotonic() - start));
+  return metrics;
+}
+
+}  // namespace quantry::trainer

@@ -1,0 +1,46 @@
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "worker/trainer/failure.h"
+#include "worker/trainer/settings.h"
+#include "worker/trainer/steps/steps.h"
+
+namespace quantry::trainer {
+namespace {
+
+absl::Status FindCheckpoint(RunState& state) {
+  const bool given = !state.options.checkpoint_path.empty();
+  const std::filesystem::path path =
+      given ? state.options.checkpoint_path : state.output / kCheckpointFile;
+  absl::StatusOr<engine::Checkpoint> checkpoint = engine::ReadCheckpoint(path);
+  if (!given && absl::IsNotFound(checkpoint.status())) return absl::OkStatus();
+  if (!given && absl::IsDataLoss(checkpoint.status())) {
+    SendLog(state.sink, v1::LogLine::WARNING,
+            absl::StrCat("starting over: ", checkpoint.status().message()));
+    return absl::OkStatus();
+  }
+  QUANTRY_RETURN_IF_ERROR(WithReason(checkpoint.status(), "CHECKPOINT_INVALID"));
+  QUANTRY_RETURN_IF_ERROR(WithReason(engine::CheckIdentity(checkpoint->identity, state.identity),
+                                     "CHECKPOINT_MISMATCH"));
+  SendLog(state.sink, v1::LogLine::INFO,
+          absl::StrCat("going on from step ", checkpoint->steps_done, " of ", path.string()));
+  state.resume_from = *std::move(checkpoint);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Load(RunState& state) {
+  state.progress.Begin(v1::PHASE_LOADING, "", 0);
+  QUANTRY_ASSIGN_OR_RETURN(state.inputs, LoadInputs(state.options));
+  state.model = state.inputs.model.Clone();
+  state.identity = RunIdentity(state.options, state.inputs.model_identity);
+  state.record.settings = SettingsToJson(state.options, state.inputs.model_identity);
+  state.record.class_names = state.inputs.class_names;
+  state.record.parameters = state.inputs.model.ParameterCount();
+  state.progress.SetPlan(
+      state.mode.trains ? state.options.train.epochs * state.inputs.train->num_batches() : 0,
+      state.inputs.eval->num_batches() * state.mode.evaluations);
+  return state.mode.trains ? FindCheckpoint(state) : absl::OkStatus();
+}
+
+}  // namespace quantry::trainer

@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "worker/engine/evaluate/sqnr.h"
+#include "worker/engine/passes/annotate.h"
+#include "worker/engine/passes/fold_batch_norm.h"
+#include "worker/engine/passes/insert_fake_quant.h"
+#include "worker/engine/train/calibrate.h"
+#include "worker/trainer/layer_report.h"
+#include "worker/trainer/steps/steps.h"
+
+namespace quantry::trainer {
+namespace {
+
+constexpr int64_t kSqnrBatches = 4;
+
+}  // namespace
+
+absl::Status Quantize(RunState& state) {
+  if (engine::FoldsBatchNormBeforeTraining(state.options.quant)) engine::FoldBatchNorm(state.model);
+  engine::PactStart pact;
+  if (state.options.pact_alpha) pact.alpha = static_cast<float>(*state.options.pact_alpha);
+  QUANTRY_ASSIGN_OR_RETURN(const engine::QuantPlan plan,
+                           engine::Annotate(state.model, state.options.quant, pact));
+  engine::InsertFakeQuant(state.model, plan);
+  return absl::OkStatus();
+}
+
+absl::Status Calibrate(RunState& state) {
+  if (state.resume_from) return absl::OkStatus();
+  const int64_t total =
+      std::min(state.options.calibration_batches, state.inputs.train->num_batches());
+  state.progress.Begin(v1::PHASE_CALIBRATING, "", total);
+  QUANTRY_RETURN_IF_ERROR(
+      engine::Calibrate(state.model, *state.inputs.train, total, [&state](int64_t done, int64_t) {
+        state.progress.Advance({.steps_done = done, .images = state.options.batch_size});
+        return state.CheckInterrupted();
+      }));
+  state.progress.End();
+  return absl::OkStatus();
+}
+
+absl::Status DescribeQuantization(RunState& state) {
+  QUANTRY_ASSIGN_OR_RETURN(const auto sqnr,
+                           engine::MeasureSqnr(state.model, *state.inputs.eval, kSqnrBatches));
+  for (v1::LayerQuantization& layer : DescribeLayers(state.model, sqnr)) {
+    *state.record.result.add_layers() = std::move(layer);
+  }
+  state.record.result.set_weight_bits(state.options.quant.weight_bits);
+  state.record.result.set_activation_bits(state.options.quant.activation_bits);
+  return absl::OkStatus();
+}
+
+}  // namespace quantry::trainer

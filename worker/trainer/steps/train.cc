@@ -1,0 +1,72 @@
+#include <ATen/ATen.h>
+
+#include <utility>
+
+#include "common/status_macros.h"
+#include "worker/engine/evaluate/not_finite.h"
+#include "worker/engine/train/parameter_groups.h"
+#include "worker/engine/train/training_loop.h"
+#include "worker/trainer/failure.h"
+#include "worker/trainer/steps/steps.h"
+
+namespace quantry::trainer {
+namespace {
+
+absl::Status OnTrainedStep(RunState& state, const engine::TrainedStep& step) {
+  const double hits = step.logits.detach().argmax(1).eq(step.labels).sum().item<double>();
+  state.progress.Advance({.steps_done = step.steps_done,
+                          .images = step.labels.size(0),
+                          .epoch = step.epoch + 1,
+                          .epochs = state.options.train.epochs,
+                          .loss = step.loss,
+                          .top1_hits = hits,
+                          .learning_rate = step.learning_rate});
+  return absl::OkStatus();
+}
+
+engine::TrainingCallbacks MakeTrainingCallbacks(RunState& state) {
+  return {
+      .on_step = [&state](const engine::TrainedStep& step) { return OnTrainedStep(state, step); },
+      .on_epoch =
+          [&state](int64_t epochs_done, int64_t steps_done,
+                   const engine::ClassificationMetrics& metrics) {
+            const absl::Duration now = state.clock.Monotonic();
+            state.SendMetrics("train", epochs_done, steps_done, metrics,
+                              absl::ToDoubleSeconds(now - state.epoch_start));
+            state.epoch_start = now;
+            return absl::OkStatus();
+          },
+      .save =
+          [&state](engine::Checkpoint checkpoint) {
+            return SaveCheckpoint(state, std::move(checkpoint));
+          },
+      .interrupted = state.interrupted};
+}
+
+}  // namespace
+
+absl::Status Train(RunState& state) {
+  QUANTRY_ASSIGN_OR_RETURN(
+      const std::unique_ptr<engine::TrainingLoop> loop,
+      engine::TrainingLoop::Create(state.model, *state.inputs.train, state.options.train,
+                                   MakeTrainingCallbacks(state)));
+  if (state.resume_from) {
+    QUANTRY_RETURN_IF_ERROR(WithReason(loop->Restore(*state.resume_from), "CHECKPOINT_MISMATCH"));
+    state.resume_from.reset();
+  }
+  state.progress.Begin(v1::PHASE_TRAINING, "", loop->steps(), loop->steps_done());
+  state.epoch_start = state.clock.Monotonic();
+  const absl::Status status = loop->Run();
+  if (engine::IsNotFinite(status)) return WithReason(status, "TRAINING_DIVERGED");
+  QUANTRY_RETURN_IF_ERROR(status);
+  state.progress.End();
+  if (!std::filesystem::exists(state.output / kCheckpointFile)) {
+    QUANTRY_RETURN_IF_ERROR(SaveCheckpoint(state, loop->MakeCheckpoint()));
+  }
+  state.steps_trained = loop->steps_done();
+  state.record.result.set_train_seconds(loop->train_seconds());
+  engine::ReleaseParameters(state.model);
+  return absl::OkStatus();
+}
+
+}  // namespace quantry::trainer
