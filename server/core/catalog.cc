@@ -7,7 +7,6 @@ using Name = absl::string_view;
 
 constexpr Name kModes[] = {"float", "ptq", "qat"};
 constexpr Name kBuiltinModels[] = {"mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet50"};
-constexpr Name kDatasetSchemes[] = {"file", "synthetic"};
 constexpr Name kOperators[] = {"Add",
                                "AveragePool",
                                "BatchNormalization",
@@ -48,7 +47,6 @@ constexpr Name kOperators[] = {"Add",
 
 absl::Span<const Name> JobModes() { return kModes; }
 absl::Span<const Name> BuiltinModels() { return kBuiltinModels; }
-absl::Span<const Name> DatasetSchemes() { return kDatasetSchemes; }
 absl::Span<const Name> OnnxOperators() { return kOperators; }
 
 }  // namespace quantry::server
