@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
+#include "common/dataset_schemes.h"
 
 namespace quantry::client {
 namespace {
@@ -45,13 +45,20 @@ std::string DecodePath(absl::string_view path) {
   return decoded;
 }
 
-absl::StatusOr<std::string> AbsoluteFolder(const std::string& folder) {
-  const fs::path path(folder);
+// Whether something is there; of a range of files, "a-{0..9}.tar", whether its folder is.
+bool Exists(const fs::path& path) {
+  std::error_code error;
+  const bool is_range = absl::StrContains(path.filename().string(), '{');
+  return fs::exists(is_range ? path.parent_path() : path, error);
+}
+
+absl::StatusOr<std::string> AbsolutePath(const std::string& name) {
+  const fs::path path(name);
   std::error_code error;
   const fs::path absolute = fs::absolute(path, error).lexically_normal();
-  if (error || (path.is_relative() && !fs::is_directory(absolute, error))) {
+  if (error || (path.is_relative() && !Exists(absolute))) {
     return absl::NotFoundError(absl::StrCat(
-        "dataset '", folder, "': there is no folder ", absolute.string(),
+        "dataset '", name, "': there is no folder ", absolute.string(),
         "; give an existing folder, an absolute path that the worker sees, or a URI such as "
         "synthetic://glyphs"));
   }
@@ -63,23 +70,27 @@ absl::StatusOr<std::string> AbsoluteFolder(const std::string& folder) {
 }  // namespace
 
 absl::StatusOr<std::string> NormalizeDatasetUri(absl::string_view dataset) {
-  constexpr absl::string_view kFile = "file://";
-  if (dataset.empty() || dataset == kFile) {
+  if (dataset.empty() || dataset == "file://") {
     return absl::InvalidArgumentError(
         "the dataset is empty; allowed: a folder, file:///path/to/folder, synthetic://glyphs?...");
   }
-  if (absl::StartsWith(dataset, "file:///")) return std::string(dataset);
-  const bool is_uri = absl::StrContains(dataset, "://");
-  if (is_uri && !absl::StartsWith(dataset, kFile)) return std::string(dataset);
+  const size_t separator = dataset.find("://");
+  const bool is_uri = separator != absl::string_view::npos;
+  const absl::string_view scheme_name = is_uri ? dataset.substr(0, separator) : "file";
+  const DatasetScheme* const scheme = FindDatasetScheme(scheme_name);
+  // The server says what it knows; paths are what only this side can complete.
+  if (scheme == nullptr || !scheme->fixed_path.empty()) return std::string(dataset);
+  const absl::string_view rest = is_uri ? dataset.substr(separator + 3) : dataset;
+  if (is_uri && absl::StartsWith(rest, "/")) return std::string(dataset);
 
   // A '?' starts the query of a URI; in a plain path it is a character as any other.
-  const size_t query = is_uri ? dataset.find('?') : absl::string_view::npos;
-  const absl::string_view path = absl::StripPrefix(dataset.substr(0, query), kFile);
-  const absl::StatusOr<std::string> folder =
-      AbsoluteFolder(is_uri ? DecodePath(path) : std::string(path));
-  if (!folder.ok()) return folder.status();
-  return absl::StrCat(kFile, EncodePath(*folder),
-                      query == absl::string_view::npos ? "" : dataset.substr(query));
+  const size_t query = is_uri ? rest.find('?') : absl::string_view::npos;
+  const absl::string_view path = rest.substr(0, query);
+  const absl::StatusOr<std::string> absolute =
+      AbsolutePath(is_uri ? DecodePath(path) : std::string(path));
+  if (!absolute.ok()) return absolute.status();
+  return absl::StrCat(scheme_name, "://", EncodePath(*absolute),
+                      query == absl::string_view::npos ? "" : rest.substr(query));
 }
 
 }  // namespace quantry::client

@@ -13,6 +13,7 @@ namespace quantry::client {
 //   /data/pictures               file:///data/pictures (may exist only where the worker runs)
 //   file://pictures              like pictures; a "?query" stays
 //   cats?                        file:///current/folder/cats%3f
+//   csv://list.csv               csv:///current/folder/list.csv, so for every scheme of a path
 //   file:///data, synthetic://…  unchanged
 // INVALID_ARGUMENT: empty. NOT_FOUND: a relative folder that does not exist.
 absl::StatusOr<std::string> NormalizeDatasetUri(absl::string_view dataset);

@@ -9,7 +9,6 @@ constexpr Name kModes[] = {"float", "ptq", "qat", "evaluate"};
 constexpr Name kBuiltinModels[] = {"mobilenet_v1",       "mobilenet_v2", "mobilenet_v3_large",
                                    "mobilenet_v3_small", "resnet18",     "resnet34",
                                    "resnet50"};
-constexpr Name kDatasetSchemes[] = {"file", "synthetic"};
 constexpr Name kOperators[] = {"Add",
                                "AveragePool",
                                "BatchNormalization",
@@ -50,7 +49,6 @@ constexpr Name kOperators[] = {"Add",
 
 absl::Span<const Name> JobModes() { return kModes; }
 absl::Span<const Name> BuiltinModels() { return kBuiltinModels; }
-absl::Span<const Name> DatasetSchemes() { return kDatasetSchemes; }
 absl::Span<const Name> OnnxOperators() { return kOperators; }
 
 }  // namespace quantry::server

@@ -8,11 +8,10 @@ namespace quantry::server {
 
 // What jobs may ask for in this release: GetCapabilities shows it, validation enforces it. The
 // lists mirror the engine's tables, which the server can't include. (Quantizers and bits: see
-// common/quant_config.h.)
+// common/quant_config.h; datasets: common/dataset_schemes.h.)
 
 absl::Span<const absl::string_view> JobModes();        // "float", "evaluate"
 absl::Span<const absl::string_view> BuiltinModels();   // networks of the zoo
-absl::Span<const absl::string_view> DatasetSchemes();  // of dataset URIs
 absl::Span<const absl::string_view> OnnxOperators();   // that the engine evaluates
 
 }  // namespace quantry::server

@@ -5,10 +5,11 @@
 #include <string>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/dataset_uri.h"
 #include "common/sha256.h"
+#include "common/utf8.h"
 #include "server/core/catalog.h"
 #include "server/core/job_id.h"
 #include "server/core/spec_sections.h"
@@ -44,22 +45,13 @@ void CheckBuiltin(const v1::BuiltinModel& builtin, Violations& violations) {
 }
 
 void CheckUri(const std::string& field, const std::string& uri, Violations& violations) {
-  violations.Require(uri.size() <= kMaxUri, field, absl::StrCat(uri.size(), " bytes long"),
-                     absl::StrCat("at most ", kMaxUri));
-  const size_t separator = uri.find("://");
-  const std::string scheme = separator == std::string::npos ? "" : uri.substr(0, separator);
-  if (scheme == "file") {
-    violations.Require(absl::StartsWith(uri, "file:///"), field, Quoted(uri),
-                       "file:///ABSOLUTE/PATH, a folder that the worker sees");
-  } else if (scheme == "synthetic") {
-    const std::string generator = uri.substr(separator + 3, uri.find('?') - separator - 3);
-    violations.Require(generator == "glyphs", field, Quoted(uri),
-                       "synthetic://glyphs?KEY=VALUE&...");
-  } else {
-    violations.Add(field, absl::StrCat("is ", Quoted(uri),
-                                       ", which has no known scheme; allowed: "
-                                       "file:///path/to/folder, synthetic://glyphs?..."));
+  if (uri.size() > kMaxUri) {
+    violations.Add(field,
+                   absl::StrCat("is ", uri.size(), " bytes long; allowed: at most ", kMaxUri));
+    return;
   }
+  const absl::Status parsed = DatasetUri::Parse(uri).status();
+  if (!parsed.ok()) violations.Add(field, ToValidUtf8(parsed.message()));
 }
 
 void CheckExamples(const std::string& field, int64_t count, Violations& violations) {

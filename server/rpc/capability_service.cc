@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/dataset_schemes.h"
 #include "common/quant_config.h"
 #include "server/core/catalog.h"
 #include "server/core/job_id.h"
@@ -29,7 +30,7 @@ grpc::Status CapabilityService::GetCapabilities(grpc::ServerContext*,
     Fill(SupportedWeightQuantizers(), *response->mutable_weight_quantizers());
     Fill(SupportedActivationQuantizers(), *response->mutable_activation_quantizers());
     Fill(SupportedPreprocessors(), *response->mutable_preprocessors());
-    Fill(DatasetSchemes(), *response->mutable_dataset_schemes());
+    Fill(DatasetSchemeNames(), *response->mutable_dataset_schemes());
     response->set_min_bits(kMinQuantBits);
     response->set_max_bits(kMaxQuantBits);
     response->set_max_upload_bytes(max_upload_bytes_);

@@ -15,7 +15,8 @@ using testing::HasSubstr;
 
 TEST(DatasetUriTest, UrisStay) {
   for (const char* uri :
-       {"synthetic://glyphs?classes=10", "file:///data/x", "file:///data/x?a=b", "s3://bucket/x"}) {
+       {"synthetic://glyphs?classes=10", "file:///data/x", "file:///data/x?a=b", "s3://bucket/x",
+        "cifar10:///data/cifar-10", "wds:///data/a-{0..9}.tar?split=all"}) {
     EXPECT_EQ(NormalizeDatasetUri(uri).value(), uri);
   }
 }
@@ -46,6 +47,20 @@ TEST(DatasetUriTest, RelativeFoldersBecomeAbsolute) {
   const absl::Status missing = NormalizeDatasetUri("nothing").status();
   EXPECT_TRUE(absl::IsNotFound(missing));
   EXPECT_THAT(std::string(missing.message()), HasSubstr("dataset 'nothing': there is no folder"));
+  fs::current_path(before);
+}
+
+TEST(DatasetUriTest, PathsOfEverySchemeBecomeAbsolute) {
+  TestFolder folder;
+  fs::create_directories(folder.path() / "pictures");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path());
+  const std::string here = fs::current_path().string();
+  EXPECT_EQ(NormalizeDatasetUri("mnist://pictures?limit=3").value(),
+            "mnist://" + here + "/pictures?limit=3");
+  EXPECT_EQ(NormalizeDatasetUri("wds://pictures/a-{0..9}.tar").value(),
+            "wds://" + here + "/pictures/a-{0..9}.tar");
+  EXPECT_TRUE(absl::IsNotFound(NormalizeDatasetUri("csv://none.csv").status()));
   fs::current_path(before);
 }
 

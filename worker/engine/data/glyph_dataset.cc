@@ -1,10 +1,8 @@
 #include "worker/engine/data/glyph_dataset.h"
 
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/status_macros.h"
 #include "worker/engine/data/cached_dataset.h"
 #include "worker/engine/data/glyphs/glyph_alphabet.h"
 #include "worker/engine/data/glyphs/glyph_renderer.h"
@@ -12,9 +10,6 @@
 namespace quantry::engine {
 namespace {
 
-constexpr absl::string_view kParameters[] = {"classes", "size",       "train", "val",
-                                             "seed",    "difficulty", "color"};
-constexpr int64_t kMaxPictures = 100'000'000;
 constexpr int64_t kMaxCacheBytes = int64_t{512} << 20;
 
 class GlyphDataset : public Dataset {
@@ -55,27 +50,15 @@ class GlyphDataset : public Dataset {
 
 absl::StatusOr<std::unique_ptr<Dataset>> OpenGlyphs(const DatasetUri& uri,
                                                     const DatasetOptions& options) {
-  if (uri.path() != "glyphs") {
-    return absl::InvalidArgumentError(absl::StrCat("dataset URI synthetic://", uri.path(),
-                                                   " is unknown; allowed: synthetic://glyphs"));
-  }
-  QUANTRY_RETURN_IF_ERROR(uri.CheckParameters(kParameters));
-  QUANTRY_ASSIGN_OR_RETURN(const int64_t classes, uri.Integer("classes", 36, 2, 62));
-  QUANTRY_ASSIGN_OR_RETURN(const int64_t size, uri.Integer("size", 32, 16, 256));
-  QUANTRY_ASSIGN_OR_RETURN(const int64_t train, uri.Integer("train", 20000, 1, kMaxPictures));
-  QUANTRY_ASSIGN_OR_RETURN(const int64_t val, uri.Integer("val", 2000, 1, kMaxPictures));
-  QUANTRY_ASSIGN_OR_RETURN(const int64_t seed,
-                           uri.Integer("seed", 1, 0, std::numeric_limits<int64_t>::max()));
-  QUANTRY_ASSIGN_OR_RETURN(const double difficulty, uri.Number("difficulty", 1.0, 0.0, 2.0));
-  QUANTRY_ASSIGN_OR_RETURN(const int64_t color, uri.Integer("color", 1, 0, 1));
-
+  const int64_t classes = uri.Integer("classes");
+  const int64_t size = uri.Integer("size");
   const GlyphRenderOptions render{.size = static_cast<int>(size),
-                                  .difficulty = difficulty,
-                                  .colour = color == 1,
+                                  .difficulty = uri.Number("difficulty"),
+                                  .colour = uri.Integer("color") == 1,
                                   .num_classes = static_cast<int>(classes)};
-  std::unique_ptr<Dataset> glyphs =
-      std::make_unique<GlyphDataset>(render, options.split, static_cast<uint64_t>(seed),
-                                     options.split == Split::kTrain ? train : val);
+  std::unique_ptr<Dataset> glyphs = std::make_unique<GlyphDataset>(
+      render, options.split, static_cast<uint64_t>(uri.Integer("seed")),
+      uri.Integer(options.split == Split::kTrain ? "train" : "val"));
   if (!options.class_names.empty() && options.class_names != glyphs->class_names()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the glyphs have ", classes, " classes, other ones than the training set's ",

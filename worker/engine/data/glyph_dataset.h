@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "common/dataset_uri.h"
 #include "worker/engine/data/dataset.h"
-#include "worker/engine/data/dataset_uri.h"
 #include "worker/engine/data/open_dataset.h"
 
 namespace quantry::engine {

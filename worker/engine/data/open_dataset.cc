@@ -1,12 +1,14 @@
 #include "worker/engine/data/open_dataset.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "common/nearest_name.h"
+#include "common/dataset_uri.h"
 #include "common/status_macros.h"
-#include "worker/engine/data/dataset_uri.h"
+#include "worker/engine/data/cifar_dataset.h"
+#include "worker/engine/data/csv_dataset.h"
 #include "worker/engine/data/glyph_dataset.h"
 #include "worker/engine/data/image_folder.h"
+#include "worker/engine/data/mnist_dataset.h"
+#include "worker/engine/data/webdataset.h"
 
 namespace quantry::engine {
 namespace {
@@ -16,9 +18,11 @@ struct Reader {
   absl::StatusOr<std::unique_ptr<Dataset>> (*open)(const DatasetUri&, const DatasetOptions&);
 };
 
+// A reader for every scheme of common/dataset_schemes.cc.
 constexpr Reader kReaders[] = {
-    {"file", OpenImageFolder},
-    {"synthetic", OpenGlyphs},
+    {"file", OpenImageFolder}, {"synthetic", OpenGlyphs}, {"cifar10", OpenCifar},
+    {"cifar100", OpenCifar},   {"mnist", OpenMnist},      {"csv", OpenCsv},
+    {"wds", OpenWebDataset},
 };
 
 }  // namespace
@@ -26,20 +30,11 @@ constexpr Reader kReaders[] = {
 absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(absl::string_view uri,
                                                      const DatasetOptions& options) {
   QUANTRY_ASSIGN_OR_RETURN(const DatasetUri parsed, DatasetUri::Parse(uri));
-  std::vector<absl::string_view> schemes;
   for (const Reader& reader : kReaders) {
-    if (parsed.scheme() == reader.scheme) return reader.open(parsed, options);
-    schemes.push_back(reader.scheme);
+    if (parsed.scheme().name == reader.scheme) return reader.open(parsed, options);
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "dataset URI '", uri, "': unknown scheme '", parsed.scheme(), "'",
-      DidYouMean(parsed.scheme(), schemes), "; allowed: ", absl::StrJoin(schemes, ", ")));
-}
-
-std::vector<std::string> DatasetSchemes() {
-  std::vector<std::string> schemes;
-  for (const Reader& reader : kReaders) schemes.emplace_back(reader.scheme);
-  return schemes;
+  return absl::UnimplementedError(
+      absl::StrCat("dataset scheme '", parsed.scheme().name, "' has no reader of pictures"));
 }
 
 }  // namespace quantry::engine

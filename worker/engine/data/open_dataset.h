@@ -17,11 +17,12 @@ struct DatasetOptions {
   // The part to open: "train" or "val" below a folder, or its hold-out; the glyphs' split.
   Split split = Split::kTrain;
 
-  // Folders below which file:// datasets, and everything that links in them lead to, must lie.
+  // Folders below which everything that is read, links followed, must lie.
   // Empty: anywhere.
   std::vector<std::string> allowed_roots;
 
-  // Labels are indices into this list; a class that is not in it is refused. Give the training
+  // Labels are indices into this list; a class that is not in it is refused, one that the dataset
+  // lacks is not. Give the training
   // set's class_names() when opening the evaluation set from another URI. Empty: the dataset's own
   // classes.
   std::vector<std::string> class_names;
@@ -33,9 +34,6 @@ struct DatasetOptions {
 // PERMISSION_DENIED: outside `allowed_roots`, or not readable. Messages say what to change.
 absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(absl::string_view uri,
                                                      const DatasetOptions& options);
-
-// The schemes that OpenDataset knows: "file", "synthetic".
-std::vector<std::string> DatasetSchemes();
 
 }  // namespace quantry::engine
 

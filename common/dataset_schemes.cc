@@ -1,0 +1,63 @@
+#include "common/dataset_schemes.h"
+
+#include <limits>
+
+namespace quantry {
+namespace {
+
+using Name = absl::string_view;
+
+constexpr int64_t kMaxPictures = 100'000'000;
+constexpr int64_t kMaxLimit = std::numeric_limits<int32_t>::max();
+
+constexpr Name kSplits[] = {"auto", "all"};
+constexpr Name kLabelLevels[] = {"fine", "coarse"};
+
+constexpr DatasetParameter kHoldout = {"holdout", RealNumber{0.1, 0.001, 0.999}};
+constexpr DatasetParameter kSplit = {"split", OneOf{kSplits}};
+constexpr DatasetParameter kClassList = {"class_list", FreeText{}};
+constexpr DatasetParameter kLimit = {"limit", WholeNumber{kMaxLimit, 1, kMaxLimit}};
+
+constexpr DatasetParameter kListedPictures[] = {kHoldout, kSplit, kClassList, kLimit};
+constexpr DatasetParameter kGlyphs[] = {
+    {"classes", WholeNumber{36, 2, 62}},
+    {"size", WholeNumber{32, 16, 256}},
+    {"train", WholeNumber{20000, 1, kMaxPictures}},
+    {"val", WholeNumber{2000, 1, kMaxPictures}},
+    {"seed", WholeNumber{1, 0, std::numeric_limits<int64_t>::max()}},
+    {"difficulty", RealNumber{1.0, 0.0, 2.0}},
+    {"color", WholeNumber{1, 0, 1}},
+};
+constexpr DatasetParameter kDividedFiles[] = {kLimit};
+constexpr DatasetParameter kCifar100[] = {{"labels", OneOf{kLabelLevels}}, kLimit};
+constexpr DatasetParameter kCsv[] = {
+    {"root", FreeText{}}, {"header", WholeNumber{0, 0, 1}}, kHoldout, kSplit, kClassList, kLimit};
+
+constexpr DatasetScheme kSchemes[] = {
+    {"file", "file:///path/to/folder", "", kListedPictures},
+    {"synthetic", "synthetic://glyphs?...", "glyphs", kGlyphs},
+    {"cifar10", "cifar10:///path/to/folder", "", kDividedFiles},
+    {"cifar100", "cifar100:///path/to/folder", "", kCifar100},
+    {"mnist", "mnist:///path/to/folder", "", kDividedFiles},
+    {"csv", "csv:///path/to/list.csv", "", kCsv},
+    {"wds", "wds:///path/to/train-{000..099}.tar", "", kListedPictures},
+};
+
+}  // namespace
+
+absl::Span<const DatasetScheme> DatasetSchemes() { return kSchemes; }
+
+std::vector<absl::string_view> DatasetSchemeNames() {
+  std::vector<absl::string_view> names;
+  for (const DatasetScheme& scheme : kSchemes) names.push_back(scheme.name);
+  return names;
+}
+
+const DatasetScheme* FindDatasetScheme(absl::string_view name) {
+  for (const DatasetScheme& scheme : kSchemes) {
+    if (scheme.name == name) return &scheme;
+  }
+  return nullptr;
+}
+
+}  // namespace quantry

@@ -1,0 +1,193 @@
+#include "worker/engine/data/selection.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/files.h"
+#include "common/sha256.h"
+#include "common/status_macros.h"
+#include "worker/engine/data/path_policy.h"
+
+namespace quantry::engine {
+namespace {
+
+constexpr int64_t kMaxClassListBytes = int64_t{16} << 20;
+
+// Some pictures of another dataset under other labels.
+class SelectedDataset : public Dataset {
+ public:
+  SelectedDataset(std::unique_ptr<Dataset> source, std::vector<std::string> class_names,
+                  std::vector<int64_t> labels, std::vector<int64_t> examples)
+      : source_(std::move(source)),
+        class_names_(std::move(class_names)),
+        labels_(std::move(labels)),
+        examples_(std::move(examples)) {}
+
+  int64_t size() const override { return static_cast<int64_t>(examples_.size()); }
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+  std::optional<int> native_size() const override { return source_->native_size(); }
+  bool mirrors_well() const override { return source_->mirrors_well(); }
+  int64_t Label(int64_t index) const override { return labels_[source_->Label(examples_[index])]; }
+  std::string Name(int64_t index) const override { return source_->Name(examples_[index]); }
+
+  absl::StatusOr<Picture> Get(int64_t index) const override {
+    QUANTRY_ASSIGN_OR_RETURN(Picture picture, source_->Get(examples_[index]));
+    picture.label = labels_[picture.label];
+    return picture;
+  }
+
+ private:
+  const std::unique_ptr<Dataset> source_;
+  const std::vector<std::string> class_names_;
+  const std::vector<int64_t> labels_;    // by label of the source
+  const std::vector<int64_t> examples_;  // indices into the source, ascending
+};
+
+// `examples` in the order of their names' hashes: as good as random, and the same everywhere.
+std::vector<int64_t> ByHash(const Dataset& source, const std::vector<int64_t>& examples) {
+  std::vector<std::pair<std::string, int64_t>> ranked;
+  ranked.reserve(examples.size());
+  for (const int64_t example : examples) {
+    ranked.emplace_back(Sha256Hex(source.Name(example)), example);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<int64_t> ordered;
+  ordered.reserve(examples.size());
+  for (const auto& [hash, example] : ranked) ordered.push_back(example);
+  return ordered;
+}
+
+std::vector<int64_t> TakeShare(const Dataset& source, const std::vector<int64_t>& examples,
+                               double holdout, Split split) {
+  std::vector<std::vector<int64_t>> by_class(source.class_names().size());
+  for (const int64_t example : ByHash(source, examples)) {
+    by_class[source.Label(example)].push_back(example);
+  }
+  std::vector<int64_t> taken;
+  for (const std::vector<int64_t>& of_class : by_class) {
+    const auto n = static_cast<int64_t>(of_class.size());
+    const auto wanted = static_cast<int64_t>(std::floor(holdout * static_cast<double>(n) + 0.5));
+    const int64_t held = n < 2 ? 0 : std::clamp<int64_t>(wanted, 1, n - 1);
+    const auto cut = of_class.begin() + held;
+    taken.insert(taken.end(), split == Split::kVal ? of_class.begin() : cut,
+                 split == Split::kVal ? cut : of_class.end());
+  }
+  std::sort(taken.begin(), taken.end());
+  return taken;
+}
+
+// The lines of a text file, one class each; an empty line at the end is none.
+absl::StatusOr<std::vector<std::string>> ReadClassList(const std::string& path,
+                                                       const PathPolicy& policy) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::filesystem::path file, policy.Resolve(path));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxClassListBytes));
+  std::vector<std::string> names;
+  std::set<absl::string_view> seen;
+  for (const absl::string_view line :
+       absl::StrSplit(absl::StripTrailingAsciiWhitespace(text), '\n')) {
+    names.emplace_back(absl::StripAsciiWhitespace(line));
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!names[i].empty() && seen.insert(names[i]).second) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "class list ", path, ", line ", i + 1,
+        names[i].empty() ? ": is empty" : absl::StrCat(": '", names[i], "' is there twice"),
+        "; write one class per line, each once"));
+  }
+  return names;
+}
+
+// The classes that labels are to count.
+absl::StatusOr<std::vector<std::string>> TargetClasses(const Dataset& source, const DatasetUri& uri,
+                                                       const DatasetOptions& options) {
+  if (uri.Has("class_list")) {
+    QUANTRY_ASSIGN_OR_RETURN(
+        std::vector<std::string> listed,
+        ReadClassList(uri.Text("class_list"), PathPolicy(options.allowed_roots)));
+    if (options.class_names.empty() || options.class_names == listed) return listed;
+    return absl::InvalidArgumentError(
+        absl::StrCat("class list ", uri.Text("class_list"),
+                     " does not hold the classes of the training set; remove the parameter "
+                     "'class_list' from the evaluation set"));
+  }
+  return options.class_names.empty() ? source.class_names() : options.class_names;
+}
+
+absl::StatusOr<std::vector<int64_t>> MapLabels(const Dataset& source, const DatasetUri& uri,
+                                               const std::vector<std::string>& classes) {
+  std::vector<int64_t> labels;
+  for (const std::string& name : source.class_names()) {
+    const auto found = std::find(classes.begin(), classes.end(), name);
+    if (found == classes.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("class '", name, "' of ", uri.path(), " is not among the classes of the ",
+                       uri.Has("class_list") ? "class list" : "training set",
+                       "; remove it or add the class there"));
+    }
+    labels.push_back(found - classes.begin());
+  }
+  return labels;
+}
+
+}  // namespace
+
+HoldOut HoldOutOf(const DatasetUri& uri) {
+  return uri.Text("split") == "all" ? HoldOut::kNone : HoldOut::kShare;
+}
+
+std::vector<std::string> ClassesOf(absl::Span<const std::string> labels) {
+  constexpr size_t kMaxDigits = 9;
+  const std::set<std::string> distinct(labels.begin(), labels.end());
+  std::vector<std::string> classes(distinct.begin(), distinct.end());
+  const bool all_numbers = std::all_of(classes.begin(), classes.end(), [](const std::string& name) {
+    return !name.empty() && name.size() <= kMaxDigits && (name.size() == 1 || name[0] != '0') &&
+           std::all_of(name.begin(), name.end(), absl::ascii_isdigit);
+  });
+  if (all_numbers) {
+    // Without leading zeros the longer number is the larger one; the rest is bytewise.
+    std::stable_sort(
+        classes.begin(), classes.end(),
+        [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
+  }
+  return classes;
+}
+
+absl::StatusOr<std::unique_ptr<Dataset>> Select(std::unique_ptr<Dataset> source,
+                                                const DatasetUri& uri,
+                                                const DatasetOptions& options, HoldOut hold_out) {
+  QUANTRY_ASSIGN_OR_RETURN(std::vector<std::string> classes, TargetClasses(*source, uri, options));
+  if (classes.size() < 2) {
+    return absl::InvalidArgumentError(absl::StrCat(uri.path(), " has one class, '",
+                                                   absl::StrJoin(classes, ""),
+                                                   "'; a classifier needs two or more"));
+  }
+  QUANTRY_ASSIGN_OR_RETURN(std::vector<int64_t> labels, MapLabels(*source, uri, classes));
+  std::vector<int64_t> examples(source->size());
+  std::iota(examples.begin(), examples.end(), 0);
+  if (hold_out == HoldOut::kShare) {
+    examples = TakeShare(*source, examples, uri.Number("holdout"), options.split);
+  }
+  if (examples.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(uri.path(),
+                     " has too few pictures to hold one out; give each class two or "
+                     "more, or name an evaluation set"));
+  }
+  const int64_t limit = uri.Integer("limit");
+  if (limit < static_cast<int64_t>(examples.size())) {
+    examples = ByHash(*source, examples);
+    examples.resize(limit);
+    std::sort(examples.begin(), examples.end());
+  }
+  return std::make_unique<SelectedDataset>(std::move(source), std::move(classes), std::move(labels),
+                                           std::move(examples));
+}
+
+}  // namespace quantry::engine
