@@ -156,7 +156,7 @@ absl::Status Pipeline::CalibrateUnlessResumed() {
 absl::Status Pipeline::Train() {
   QUANTRY_ASSIGN_OR_RETURN(const std::unique_ptr<engine::TrainingLoop> loop,
                            engine::TrainingLoop::Create(model_, *inputs_.train, options_.train,
-                                                        MakeTrainingCallbacks()));
+                                                        MakeTrainingCallbacks(), &inputs_.model));
   if (resume_from_) {
     QUANTRY_RETURN_IF_ERROR(WithReason(loop->Restore(*resume_from_), "CHECKPOINT_MISMATCH"));
     resume_from_.reset();
@@ -172,6 +172,12 @@ absl::Status Pipeline::Train() {
   }
   steps_trained_ = loop->steps_done();
   record_.result.set_train_seconds(loop->train_seconds());
+  if (loop->stopped_early()) {
+    SendLog(sink_, v1::LogLine::INFO,
+            absl::StrCat("stopped after step ", loop->steps_done(), " of ", loop->steps(),
+                         ": patience is used up"));
+  }
+  QUANTRY_RETURN_IF_ERROR(loop->Finish());
   engine::ReleaseParameters(model_);
   return absl::OkStatus();
 }
@@ -188,6 +194,7 @@ engine::TrainingCallbacks Pipeline::MakeTrainingCallbacks() {
             epoch_start_ = now;
             return absl::OkStatus();
           },
+      .evaluate = [this](int64_t steps_done) { return EvaluateWhileTraining(steps_done); },
       .save =
           [this](engine::Checkpoint checkpoint) { return SaveCheckpoint(std::move(checkpoint)); },
       .interrupted = interrupted_};
@@ -203,6 +210,17 @@ absl::Status Pipeline::OnTrainedStep(const engine::TrainedStep& step) {
                      .top1_hits = hits,
                      .learning_rate = step.learning_rate});
   return absl::OkStatus();
+}
+
+absl::StatusOr<double> Pipeline::EvaluateWhileTraining(int64_t steps_done) {
+  steps_trained_ = steps_done;
+  QUANTRY_ASSIGN_OR_RETURN(
+      const engine::ClassificationMetrics metrics,
+      Evaluate(model_, v1::PHASE_EVALUATING, "eval",
+               [](const engine::EvaluatedBatch&) { return absl::OkStatus(); }));
+  progress_.Begin(v1::PHASE_TRAINING, "", options_.train.epochs * inputs_.train->num_batches(),
+                  steps_done);
+  return metrics.top1();
 }
 
 absl::Status Pipeline::SaveCheckpoint(engine::Checkpoint checkpoint) {

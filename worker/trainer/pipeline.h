@@ -59,6 +59,8 @@ class Pipeline {
   absl::Status FindCheckpoint();
   absl::Status SaveCheckpoint(engine::Checkpoint checkpoint);
   engine::TrainingCallbacks MakeTrainingCallbacks();
+  // Top-1 of model_ as it is.
+  absl::StatusOr<double> EvaluateWhileTraining(int64_t steps_done);
   absl::Status OnTrainedStep(const engine::TrainedStep& step);
   // `look` sees each batch.
   absl::StatusOr<engine::ClassificationMetrics> Evaluate(const engine::Graph& graph,
