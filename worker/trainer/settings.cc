@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr absl::string_view kScheduleNames[] = {"", "constant", "cosine", "step"};
+constexpr absl::string_view kScheduleNames[] = {"", "constant", "cosine", "step", "polynomial"};
 
 template <typename T>
 Json OrNull(const std::optional<T>& value) {
@@ -29,23 +29,52 @@ Json DataToJson(const DataOptions& data) {
           {"decode_threads", data.decode_threads}};
 }
 
+Json DistillationToJson(const std::optional<engine::DistillationOptions>& distillation) {
+  if (!distillation) return Json();
+  return {{"kind", distillation->kind},
+          {"weight", distillation->weight},
+          {"temperature", distillation->temperature},
+          {"task_weight", distillation->task_weight},
+          {"features", distillation->features},
+          {"feature_weight", distillation->feature_weight}};
+}
+
 Json TrainingToJson(const RunOptions& options) {
   const engine::TrainOptions& train = options.train;
   return {{"epochs", train.epochs},
           {"batch_size", options.batch_size},
           {"learning_rate", train.schedule.learning_rate},
-          {"momentum", train.momentum},
+          {"optimizer", train.optimizer.name},
+          {"momentum", train.optimizer.momentum},
+          {"beta1", train.optimizer.beta1},
+          {"beta2", train.optimizer.beta2},
+          {"epsilon", train.optimizer.epsilon},
           {"weight_decay", train.weight_decay},
+          {"decay_norm_and_bias", train.decay_norm_and_bias},
           {"schedule", std::string(kScheduleNames[static_cast<int>(train.schedule.kind)])},
           {"step_epochs", train.schedule.step_epochs},
           {"step_gamma", train.schedule.step_gamma},
+          {"polynomial_power", train.schedule.polynomial_power},
           {"warmup_epochs", train.schedule.warmup_epochs},
-          {"label_smoothing", train.label_smoothing},
+          {"loss", train.loss.name},
+          {"huber_delta", train.loss.huber_delta},
+          {"label_smoothing", train.loss.label_smoothing},
+          {"mixup", train.mixup},
+          {"accumulate_batches", train.accumulate_batches},
+          {"ema_decay", OrNull(train.ema_decay)},
+          {"batch_norm_batches", OrNull(train.batch_norm_batches)},
+          {"distillation", DistillationToJson(train.distillation)},
+          {"evaluate_steps", OrNull(train.evaluate_steps)},
+          {"evaluate_epochs", OrNull(train.evaluate_epochs)},
+          {"keep_best", train.keep_best},
+          {"patience", OrNull(train.patience)},
           {"gradient_clip", OrNull(train.gradient_clip)},
           {"seed", train.seed},
           {"checkpoint_steps", OrNull(train.checkpoint_steps)},
           {"calibration_batches", options.calibration_batches},
           {"freeze_after", train.freeze_after},
+          {"freeze_batch_norm_after", OrNull(train.freeze_batch_norm_after)},
+          {"freeze_observers_after", OrNull(train.freeze_observers_after)},
           {"threads", options.threads}};
 }
 

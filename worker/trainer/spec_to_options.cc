@@ -133,9 +133,11 @@ absl::Status ReadData(const v1::TrainerSpec& spec, DataOptions& options) {
 absl::StatusOr<ScheduleKind> ToSchedule(absl::string_view name) {
   if (name.empty() || name == "cosine") return ScheduleKind::kCosine;
   if (name == "step") return ScheduleKind::kStep;
+  if (name == "polynomial") return ScheduleKind::kPolynomial;
   if (name == "constant") return ScheduleKind::kConstant;
-  return absl::InvalidArgumentError(absl::StrCat("job.training.schedule is '", name,
-                                                 "'; it must be 'cosine', 'step' or 'constant'"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("job.training.schedule is '", name,
+                   "'; it must be 'cosine', 'step', 'polynomial' or 'constant'"));
 }
 
 absl::Status ReadSchedule(const v1::TrainingOptions& training, RunOptions& options) {
@@ -146,8 +148,66 @@ absl::Status ReadSchedule(const v1::TrainingOptions& training, RunOptions& optio
                                                              : 0.01;
   if (training.has_step_epochs()) schedule.step_epochs = training.step_epochs();
   if (training.has_step_gamma()) schedule.step_gamma = training.step_gamma();
+  if (training.has_polynomial_power()) schedule.polynomial_power = training.polynomial_power();
   if (training.has_warmup_epochs()) schedule.warmup_epochs = training.warmup_epochs();
   return absl::OkStatus();
+}
+
+void ReadOptimizer(const v1::TrainingOptions& training, engine::TrainOptions& train) {
+  engine::OptimizerOptions& optimizer = train.optimizer;
+  if (!training.optimizer().empty()) optimizer.name = training.optimizer();
+  if (training.has_momentum()) optimizer.momentum = training.momentum();
+  if (training.has_beta1()) optimizer.beta1 = training.beta1();
+  if (training.has_beta2()) optimizer.beta2 = training.beta2();
+  if (training.has_epsilon()) optimizer.epsilon = training.epsilon();
+  if (training.has_weight_decay()) train.weight_decay = training.weight_decay();
+  if (training.has_decay_norm_and_bias()) {
+    train.decay_norm_and_bias = training.decay_norm_and_bias();
+  }
+  if (training.has_gradient_clip()) train.gradient_clip = training.gradient_clip();
+  if (training.has_accumulate_batches()) train.accumulate_batches = training.accumulate_batches();
+  if (training.has_ema_decay()) train.ema_decay = training.ema_decay();
+}
+
+void ReadLoss(const v1::TrainingOptions& training, engine::TrainOptions& train) {
+  if (!training.loss().empty()) train.loss.name = training.loss();
+  if (training.has_label_smoothing()) train.loss.label_smoothing = training.label_smoothing();
+  if (training.has_huber_delta()) train.loss.huber_delta = training.huber_delta();
+  if (training.has_mixup()) train.mixup = training.mixup();
+}
+
+absl::Status ReadDistillation(const v1::TrainingOptions& training, RunOptions& options) {
+  if (!training.has_distillation()) return absl::OkStatus();
+  if (options.mode == RunMode::kFloat) {
+    return absl::InvalidArgumentError(
+        "job.training.distillation is set with MODE_FLOAT; it must be left out: the float model "
+        "can't learn from itself");
+  }
+  const v1::Distillation& given = training.distillation();
+  engine::DistillationOptions& distillation = options.train.distillation.emplace();
+  if (!given.kind().empty()) distillation.kind = given.kind();
+  if (given.has_weight()) distillation.weight = given.weight();
+  if (given.has_temperature()) distillation.temperature = given.temperature();
+  if (given.has_task_weight()) distillation.task_weight = given.task_weight();
+  if (given.has_feature_weight()) distillation.feature_weight = given.feature_weight();
+  distillation.features.assign(given.features().begin(), given.features().end());
+  return absl::OkStatus();
+}
+
+void ReadEvaluation(const v1::TrainingOptions& training, engine::TrainOptions& train) {
+  if (training.has_checkpoint_steps()) train.checkpoint_steps = training.checkpoint_steps();
+  if (training.has_freeze_after()) train.freeze_after = training.freeze_after();
+  if (training.has_freeze_batch_norm_after()) {
+    train.freeze_batch_norm_after = training.freeze_batch_norm_after();
+  }
+  if (training.has_freeze_observers_after()) {
+    train.freeze_observers_after = training.freeze_observers_after();
+  }
+  if (training.has_batch_norm_batches()) train.batch_norm_batches = training.batch_norm_batches();
+  if (training.has_evaluate_steps()) train.evaluate_steps = training.evaluate_steps();
+  if (training.has_evaluate_epochs()) train.evaluate_epochs = training.evaluate_epochs();
+  if (training.has_keep_best()) train.keep_best = training.keep_best();
+  if (training.has_patience()) train.patience = training.patience();
 }
 
 absl::Status ReadTraining(const v1::JobSpec& job, RunOptions& options) {
@@ -157,12 +217,10 @@ absl::Status ReadTraining(const v1::JobSpec& job, RunOptions& options) {
   train.epochs = training.has_epochs()             ? training.epochs()
                  : options.mode == RunMode::kFloat ? 10
                                                    : 5;
-  if (training.has_momentum()) train.momentum = training.momentum();
-  if (training.has_weight_decay()) train.weight_decay = training.weight_decay();
-  if (training.has_label_smoothing()) train.label_smoothing = training.label_smoothing();
-  if (training.has_gradient_clip()) train.gradient_clip = training.gradient_clip();
-  if (training.has_checkpoint_steps()) train.checkpoint_steps = training.checkpoint_steps();
-  if (training.has_freeze_after()) train.freeze_after = training.freeze_after();
+  ReadOptimizer(training, train);
+  ReadLoss(training, train);
+  ReadEvaluation(training, train);
+  QUANTRY_RETURN_IF_ERROR(ReadDistillation(training, options));
   train.seed = static_cast<uint64_t>(training.seed());
   if (job.pact().has_learning_rate_factor()) {
     train.pact_learning_rate_factor = job.pact().learning_rate_factor();
@@ -250,6 +308,25 @@ std::vector<std::string> UnusedOptions(const v1::TrainerSpec& spec) {
       {untrained && training.has_gradient_clip(), "gradient_clip"},
       {untrained && training.has_checkpoint_steps(), "checkpoint_steps"},
       {untrained && training.has_freeze_after(), "freeze_after"},
+      {untrained && !training.optimizer().empty(), "optimizer"},
+      {untrained && training.has_beta1(), "beta1"},
+      {untrained && training.has_beta2(), "beta2"},
+      {untrained && training.has_epsilon(), "epsilon"},
+      {untrained && training.has_decay_norm_and_bias(), "decay_norm_and_bias"},
+      {untrained && training.has_polynomial_power(), "polynomial_power"},
+      {untrained && training.has_accumulate_batches(), "accumulate_batches"},
+      {untrained && training.has_ema_decay(), "ema_decay"},
+      {untrained && training.has_batch_norm_batches(), "batch_norm_batches"},
+      {untrained && training.has_freeze_batch_norm_after(), "freeze_batch_norm_after"},
+      {untrained && training.has_freeze_observers_after(), "freeze_observers_after"},
+      {untrained && training.has_evaluate_steps(), "evaluate_steps"},
+      {untrained && training.has_evaluate_epochs(), "evaluate_epochs"},
+      {untrained && training.has_keep_best(), "keep_best"},
+      {untrained && training.has_patience(), "patience"},
+      {untrained && training.has_mixup(), "mixup"},
+      {untrained && !training.loss().empty(), "loss"},
+      {untrained && training.has_huber_delta(), "huber_delta"},
+      {untrained && training.has_distillation(), "distillation"},
       {unquantized && training.has_calibration_batches(), "calibration_batches"},
       {unquantized && spec.job().has_pact(), "pact"},
   };

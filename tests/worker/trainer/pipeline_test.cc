@@ -161,6 +161,31 @@ TEST_F(PipelineTest, AnInterruptedRunGoesOnToTheSameModel) {
               *ReadFile(folder_ / "whole" / "model.onnx"));
 }
 
+TEST_F(PipelineTest, EvaluatesWhileTrainingAndStopsEarly) {
+  RunOptions options = TinyQuantized(RunMode::kQat);
+  options.train.epochs = 3;
+  options.train.schedule.learning_rate = 1e-9;  // so that nothing gets better,
+  options.train.freeze_after = 0.001;           // after the first step
+  options.train.evaluate_steps = 2;
+  options.train.patience = 2;
+  options.train.keep_best = true;
+  options.train.distillation = {.task_weight = 0.0};
+  const auto result = Run(options, "qat");
+  ASSERT_TRUE(result.ok()) << result.status();
+  int64_t last_step = 0;
+  int evaluations = 0;
+  for (const v1::TrainerEvent& event : sink_.events) {
+    if (event.metrics().subject() != "eval") continue;
+    ++evaluations;
+    last_step = event.metrics().step();
+  }
+  EXPECT_EQ(evaluations, 3);
+  EXPECT_EQ(last_step, 6);
+  const auto checkpoint = engine::ReadCheckpoint(folder_ / "qat" / "checkpoint.qckpt");
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(checkpoint->steps_done, last_step);
+}
+
 TEST_F(PipelineTest, ADamagedCheckpointInTheOutputMeansStartingOver) {
   std::filesystem::create_directories(folder_ / "float");
   std::ofstream(folder_ / "float" / "checkpoint.qckpt") << "rubbish";
@@ -175,7 +200,7 @@ TEST_F(PipelineTest, ADamagedCheckpointInTheOutputMeansStartingOver) {
 TEST_F(PipelineTest, ACheckpointOfAnotherRunIsRefused) {
   RunOptions options = TinyFloat();
   ASSERT_TRUE(Run(options, "float").ok());
-  options.train.momentum = 0.5;
+  options.train.optimizer.momentum = 0.5;
   const absl::Status status = Run(options, "float").status();
   EXPECT_EQ(ToFailure(status).reason(), "CHECKPOINT_MISMATCH");
   EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);

@@ -17,7 +17,7 @@ TEST(RunIdentityTest, HoldsWhatDecidesTheResultAndNothingElse) {
   options.train.checkpoint_steps = 7;
   options.checkpoint_path = "/elsewhere";
   EXPECT_EQ(RunIdentity(options, "sha256:m"), before);
-  options.train.momentum = 0.5;
+  options.train.optimizer.momentum = 0.5;
   EXPECT_NE(RunIdentity(options, "sha256:m"), before);
 }
 

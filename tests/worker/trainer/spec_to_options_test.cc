@@ -82,13 +82,13 @@ TEST(SpecToOptionsTest, EveryFieldArrives) {
   EXPECT_THAT(options->data.allowed_roots, ElementsAre("/data"));
   EXPECT_EQ(options->quant.weight_bits, 4);
   EXPECT_EQ(options->train.epochs, 3);
-  EXPECT_EQ(options->train.momentum, 0.8);
+  EXPECT_EQ(options->train.optimizer.momentum, 0.8);
   EXPECT_EQ(options->train.weight_decay, 0.1);
   EXPECT_EQ(options->train.schedule.kind, engine::ScheduleKind::kStep);
   EXPECT_EQ(options->train.schedule.step_epochs, 2);
   EXPECT_EQ(options->train.schedule.step_gamma, 0.3);
   EXPECT_EQ(options->train.schedule.warmup_epochs, 0.5);
-  EXPECT_EQ(options->train.label_smoothing, 0.2);
+  EXPECT_EQ(options->train.loss.label_smoothing, 0.2);
   EXPECT_EQ(options->train.gradient_clip, 4);
   EXPECT_EQ(options->train.seed, 6u);
   EXPECT_EQ(options->train.checkpoint_steps, 9);
@@ -99,6 +99,47 @@ TEST(SpecToOptionsTest, EveryFieldArrives) {
   EXPECT_EQ(options->calibration_batches, 2);
   EXPECT_EQ(options->threads, 1);
   EXPECT_EQ(options->checkpoint_path, "/c");
+}
+
+TEST(SpecToOptionsTest, EveryTrainingFieldThatExcludesAnotherArrivesToo) {
+  const auto options = SpecToOptions(Spec(R"({
+    "job": {"mode": "MODE_QAT", "data": {"trainUri": "file:///a"},
+      "training": {"optimizer": "adamw", "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6,
+                   "decayNormAndBias": false, "schedule": "polynomial", "polynomialPower": 2,
+                   "accumulateBatches": 3, "emaDecay": 0.99, "batchNormBatches": 5,
+                   "freezeBatchNormAfter": 0.5, "freezeObserversAfter": 0.6, "evaluateSteps": 7,
+                   "keepBest": true, "patience": 2, "mixup": 0.3, "loss": "huber",
+                   "huberDelta": 0.5,
+                   "distillation": {"kind": "mse", "weight": 2, "temperature": 4, "taskWeight": 0,
+                                    "features": ["a", "b"], "featureWeight": 3}}},
+    "modelPath": "/m.onnx"})"));
+  ASSERT_TRUE(options.ok()) << options.status();
+  const engine::TrainOptions& train = options->train;
+  EXPECT_EQ(train.optimizer.name, "adamw");
+  EXPECT_EQ(train.optimizer.beta1, 0.8);
+  EXPECT_EQ(train.optimizer.beta2, 0.95);
+  EXPECT_EQ(train.optimizer.epsilon, 1e-6);
+  EXPECT_FALSE(train.decay_norm_and_bias);
+  EXPECT_EQ(train.schedule.kind, engine::ScheduleKind::kPolynomial);
+  EXPECT_EQ(train.schedule.polynomial_power, 2);
+  EXPECT_EQ(train.accumulate_batches, 3);
+  EXPECT_EQ(train.ema_decay, 0.99);
+  EXPECT_EQ(train.batch_norm_batches, 5);
+  EXPECT_EQ(train.freeze_batch_norm_after, 0.5);
+  EXPECT_EQ(train.freeze_observers_after, 0.6);
+  EXPECT_EQ(train.evaluate_steps, 7);
+  EXPECT_TRUE(train.keep_best);
+  EXPECT_EQ(train.patience, 2);
+  EXPECT_EQ(train.mixup, 0.3);
+  EXPECT_EQ(train.loss.name, "huber");
+  EXPECT_EQ(train.loss.huber_delta, 0.5);
+  ASSERT_TRUE(train.distillation.has_value());
+  EXPECT_EQ(train.distillation->kind, "mse");
+  EXPECT_EQ(train.distillation->weight, 2);
+  EXPECT_EQ(train.distillation->temperature, 4);
+  EXPECT_EQ(train.distillation->task_weight, 0);
+  EXPECT_THAT(train.distillation->features, ElementsAre("a", "b"));
+  EXPECT_EQ(train.distillation->feature_weight, 3);
 }
 
 struct BadSpec {

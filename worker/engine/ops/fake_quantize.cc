@@ -56,7 +56,7 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
                                .initialized = inputs[kFakeQuantizeInitialized]};
   const bool calibrating = context.phase == RunPhase::kCalibrate;
   const bool looking =
-      calibrating || (context.phase == RunPhase::kTrain && !context.statistics_frozen);
+      calibrating || (context.phase == RunPhase::kTrain && !context.observers_frozen);
   const bool was_initialized = state.initialized.item<float>() != 0;
 
   at::Tensor threshold = state.scale;

@@ -25,8 +25,9 @@ enum class RunPhase {
 // What an operator may know of the run beside its inputs.
 struct EvaluateContext {
   RunPhase phase = RunPhase::kEvaluate;
-  // kTrain only: BatchNorm uses and leaves alone its running statistics, observers stop looking.
+  // kTrain only: BatchNorm uses and leaves alone its running statistics.
   bool statistics_frozen = false;
+  bool observers_frozen = false;           // kTrain only: observers stop looking
   c10::optional<at::Generator> generator;  // Dropout's source
 };
 

@@ -20,7 +20,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
 constexpr absl::string_view kMagic = "QNTRYCKP";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kPrefixSize = 16;  // magic, version, header length
 constexpr size_t kDigestSize = 64;
 
@@ -102,14 +102,26 @@ uint32_t ReadUint32(absl::string_view bytes, size_t offset) {
   return value;
 }
 
+// The lists of tensors and their keys in the header.
+struct TensorList {
+  const char* key;
+  std::vector<NamedTensor> Checkpoint::*list;
+};
+constexpr TensorList kTensorLists[] = {{"state", &Checkpoint::state},
+                                       {"optimizer", &Checkpoint::optimizer},
+                                       {"gradients", &Checkpoint::gradients},
+                                       {"averages", &Checkpoint::averages},
+                                       {"best", &Checkpoint::best}};
+
 absl::StatusOr<Checkpoint> FromHeader(const Json& header, absl::string_view data) {
   Checkpoint checkpoint;
   checkpoint.identity = header.at("identity").get<std::map<std::string, std::string>>();
   checkpoint.steps_done = header.at("steps_done").get<int64_t>();
   checkpoint.steps_per_epoch = header.at("steps_per_epoch").get<int64_t>();
   checkpoint.train_seconds = header.at("train_seconds").get<double>();
-  QUANTRY_ASSIGN_OR_RETURN(checkpoint.state, Unpack(header.at("state"), data));
-  QUANTRY_ASSIGN_OR_RETURN(checkpoint.momenta, Unpack(header.at("momenta"), data));
+  for (const auto& [key, list] : kTensorLists) {
+    QUANTRY_ASSIGN_OR_RETURN(checkpoint.*list, Unpack(header.at(key), data));
+  }
   return checkpoint;
 }
 
@@ -121,8 +133,9 @@ absl::StatusOr<std::string> SerializeCheckpoint(const Checkpoint& checkpoint) {
                  {"steps_done", checkpoint.steps_done},
                  {"steps_per_epoch", checkpoint.steps_per_epoch},
                  {"train_seconds", checkpoint.train_seconds}};
-  QUANTRY_ASSIGN_OR_RETURN(header["state"], Pack(checkpoint.state, data));
-  QUANTRY_ASSIGN_OR_RETURN(header["momenta"], Pack(checkpoint.momenta, data));
+  for (const auto& [key, list] : kTensorLists) {
+    QUANTRY_ASSIGN_OR_RETURN(header[key], Pack(checkpoint.*list, data));
+  }
   const std::string text = header.dump();
   std::string bytes(kMagic);
   AppendUint32(bytes, kVersion);

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "worker/engine/train/sgd.h"
+#include "worker/engine/train/optimizer.h"
 
 namespace quantry::engine {
 
@@ -22,9 +22,12 @@ struct Checkpoint {
   std::map<std::string, std::string> identity;
   int64_t steps_done = 0;  // over all epochs; the next batch is steps_done % steps_per_epoch
   int64_t steps_per_epoch = 1;
-  double train_seconds = 0.0;        // spent in training so far
-  std::vector<NamedTensor> state;    // parameters and buffers of the graph
-  std::vector<NamedTensor> momenta;  // of the optimizer
+  double train_seconds = 0.0;          // spent in training so far
+  std::vector<NamedTensor> state;      // parameters and buffers of the graph
+  std::vector<NamedTensor> optimizer;  // Optimizer::State()
+  std::vector<NamedTensor> gradients;  // of an update whose batches are not all done
+  std::vector<NamedTensor> averages;   // WeightAverage::averages(); empty: none are kept
+  std::vector<NamedTensor> best;       // BestTracker::State(); empty: there is none
 };
 
 // The file: "QNTRYCKP", version and header length as little-endian uint32, a JSON header (identity,

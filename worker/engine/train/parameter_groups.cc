@@ -35,13 +35,17 @@ std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainO
   ParameterGroup plain{.weight_decay = options.weight_decay};
   ParameterGroup alphas{.weight_decay = options.pact_weight_decay,
                         .learning_rate_factor = options.pact_learning_rate_factor};
+  ParameterGroup undecayed{.weight_decay = options.decay_norm_and_bias ? options.weight_decay : 0};
   const std::vector<Value*> pact = PactAlphas(graph);
   for (const Value* value : graph.initializers(InitializerRole::kParameter)) {
-    ParameterGroup& group = IsPactAlpha(pact, value) ? alphas : plain;
+    ParameterGroup& group = IsPactAlpha(pact, value)    ? alphas
+                            : value->tensor().dim() < 2 ? undecayed
+                                                        : plain;
     group.parameters.push_back({value->name(), value->tensor()});
   }
   std::vector<ParameterGroup> groups;
   groups.push_back(std::move(plain));
+  groups.push_back(std::move(undecayed));
   if (!alphas.parameters.empty()) groups.push_back(std::move(alphas));
   return groups;
 }

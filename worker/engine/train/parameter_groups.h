@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "worker/engine/graph/graph.h"
-#include "worker/engine/train/sgd.h"
+#include "worker/engine/train/optimizer.h"
 #include "worker/engine/train/train_options.h"
 
 namespace quantry::engine {
@@ -16,8 +16,9 @@ void PrepareParameters(Graph& graph);
 // used afterwards.
 void ReleaseParameters(Graph& graph);
 
-// The parameters of `graph` in two groups: PACT's alphas with a rate and decay of their own, and
-// all others with options.weight_decay.
+// The parameters of `graph` in groups: PACT's alphas with a rate and decay of their own; biases and
+// norms (no dimension or one) without decay, unless options.decay_norm_and_bias; all others with
+// options.weight_decay.
 std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainOptions& options);
 
 }  // namespace quantry::engine

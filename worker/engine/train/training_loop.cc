@@ -3,13 +3,17 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/engine/data/counter_rng.h"
 #include "worker/engine/evaluate/not_finite.h"
+#include "worker/engine/train/batch_norm_statistics.h"
+#include "worker/engine/train/mixup.h"
 #include "worker/engine/train/parameter_groups.h"
 
 namespace quantry::engine {
@@ -33,26 +37,73 @@ uint64_t Mix(uint64_t seed, uint64_t step) {
   return z ^ (z >> 31);
 }
 
+std::vector<NamedTensor> Copies(const std::vector<NamedTensor>& tensors) {
+  std::vector<NamedTensor> copies;
+  for (const NamedTensor& named : tensors) {
+    copies.push_back({named.name, named.tensor.detach().clone()});
+  }
+  return copies;
+}
+
+std::vector<NamedTensor> GradientsOf(const Optimizer& optimizer) {
+  std::vector<NamedTensor> gradients;
+  for (const NamedTensor& parameter : optimizer.Parameters()) {
+    const at::Tensor& gradient = parameter.tensor.grad();
+    if (gradient.defined()) gradients.push_back({parameter.name, gradient});
+  }
+  return gradients;
+}
+
+// Gives the parameters that `gradients` names gradients of their own shape and layout.
+absl::Status RestoreGradients(const std::vector<NamedTensor>& gradients,
+                              const Optimizer& optimizer) {
+  std::vector<NamedTensor> targets;
+  for (NamedTensor& parameter : optimizer.Parameters()) {
+    for (const NamedTensor& gradient : gradients) {
+      if (gradient.name != parameter.name) continue;
+      parameter.tensor.mutable_grad() = at::zeros_like(parameter.tensor.detach());
+      targets.push_back({parameter.name, parameter.tensor.grad()});
+    }
+  }
+  return RestoreTensors(gradients, targets);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(Graph& graph, Loader& loader,
                                                                    const TrainOptions& options,
-                                                                   TrainingCallbacks callbacks) {
+                                                                   TrainingCallbacks callbacks,
+                                                                   const Graph* teacher) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
   PrepareParameters(graph);
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::Create(graph));
-  return std::unique_ptr<TrainingLoop>(
-      new TrainingLoop(graph, loader, options, std::move(callbacks), std::move(executor)));
+  std::unique_ptr<Distiller> distiller;
+  if (options.distillation) {
+    if (teacher == nullptr) {
+      return absl::InvalidArgumentError("distillation is set, but there is no float model for it");
+    }
+    QUANTRY_ASSIGN_OR_RETURN(distiller, Distiller::Create(*teacher, graph, *options.distillation));
+  }
+  return std::unique_ptr<TrainingLoop>(new TrainingLoop(
+      graph, loader, options, std::move(callbacks), std::move(executor), std::move(distiller)));
 }
 
 TrainingLoop::TrainingLoop(Graph& graph, Loader& loader, const TrainOptions& options,
-                           TrainingCallbacks callbacks, std::unique_ptr<Executor> executor)
+                           TrainingCallbacks callbacks, std::unique_ptr<Executor> executor,
+                           std::unique_ptr<Distiller> distiller)
     : graph_(graph),
       loader_(loader),
       options_(options),
       callbacks_(std::move(callbacks)),
       executor_(std::move(executor)),
-      optimizer_(MakeParameterGroups(graph, options), options.momentum) {}
+      distiller_(std::move(distiller)),
+      optimizer_(MakeOptimizer(MakeParameterGroups(graph, options), options.optimizer)) {
+  if (options_.ema_decay) average_.emplace(GraphState(graph_), *options_.ema_decay);
+  if (options_.evaluates() && callbacks_.evaluate) {
+    tracker_.emplace(GraphState(graph_), BestTracker::Options{.keep = options_.keep_best,
+                                                              .patience = options_.patience});
+  }
+}
 
 absl::Status TrainingLoop::Restore(const Checkpoint& checkpoint) {
   if (checkpoint.steps_per_epoch != loader_.num_batches() || checkpoint.steps_done < 0 ||
@@ -63,8 +114,14 @@ absl::Status TrainingLoop::Restore(const Checkpoint& checkpoint) {
                      loader_.num_batches(), " in an epoch"));
   }
   QUANTRY_RETURN_IF_ERROR(RestoreTensors(checkpoint.state, GraphState(graph_)));
-  QUANTRY_RETURN_IF_ERROR(RestoreTensors(checkpoint.momenta, optimizer_.Momenta()));
+  QUANTRY_RETURN_IF_ERROR(RestoreTensors(checkpoint.optimizer, optimizer_->State()));
+  QUANTRY_RETURN_IF_ERROR(RestoreTensors(
+      checkpoint.averages, average_ ? average_->averages() : std::vector<NamedTensor>()));
+  QUANTRY_RETURN_IF_ERROR(
+      RestoreTensors(checkpoint.best, tracker_ ? tracker_->State() : std::vector<NamedTensor>()));
+  QUANTRY_RETURN_IF_ERROR(RestoreGradients(checkpoint.gradients, *optimizer_));
   steps_done_ = checkpoint.steps_done;
+  if (!checkpoint.gradients.empty()) open_update_ = steps_done_ / options_.accumulate_batches;
   saved_at_ = steps_done_;
   train_seconds_ = checkpoint.train_seconds;
   return absl::OkStatus();
@@ -73,8 +130,9 @@ absl::Status TrainingLoop::Restore(const Checkpoint& checkpoint) {
 absl::Status TrainingLoop::Run() {
   const Clock::time_point start = Clock::now();
   seconds_before_ = train_seconds_;
-  absl::Status status;
-  while (status.ok() && steps_done_ < steps()) {
+  // A run that was stopped in an evaluation does it again.
+  absl::Status status = EvaluateIfDue();
+  while (status.ok() && steps_done_ < steps() && !Stopping()) {
     status = RunEpoch(steps_done_ / loader_.num_batches());
     train_seconds_ = seconds_before_ + SecondsSince(start);
     if (status.ok()) status = SaveIfDue(/*epoch_ended=*/true);
@@ -94,9 +152,11 @@ absl::Status TrainingLoop::RunEpoch(int64_t epoch) {
     if (!batch) break;
     QUANTRY_RETURN_IF_ERROR(RunStep(*batch, epoch, metrics));
     train_seconds_ = seconds_at_start + SecondsSince(start);
+    QUANTRY_RETURN_IF_ERROR(EvaluateIfDue());
     if (callbacks_.interrupted && callbacks_.interrupted()) {
       return absl::CancelledError(absl::StrCat("interrupted after step ", steps_done_));
     }
+    if (Stopping()) return absl::OkStatus();
     QUANTRY_RETURN_IF_ERROR(SaveIfDue(/*epoch_ended=*/false));
   }
   steps_done_ = first_step + loader_.num_batches();
@@ -105,12 +165,15 @@ absl::Status TrainingLoop::RunEpoch(int64_t epoch) {
 }
 
 EvaluateContext TrainingLoop::ContextOf(int64_t step) const {
-  const double frozen_from = options_.freeze_after * static_cast<double>(steps());
-  return {
-      .phase = RunPhase::kTrain,
-      .statistics_frozen = options_.freeze_after < 1.0 && static_cast<double>(step) >= frozen_from,
-      .generator = at::make_generator<at::CPUGeneratorImpl>(
-          Mix(options_.seed, static_cast<uint64_t>(step)))};
+  const auto frozen = [&](const std::optional<double>& own) {
+    const double after = own.value_or(options_.freeze_after);
+    return after < 1.0 && static_cast<double>(step) >= after * static_cast<double>(steps());
+  };
+  return {.phase = RunPhase::kTrain,
+          .statistics_frozen = frozen(options_.freeze_batch_norm_after),
+          .observers_frozen = frozen(options_.freeze_observers_after),
+          .generator = at::make_generator<at::CPUGeneratorImpl>(
+              Mix(options_.seed, static_cast<uint64_t>(step)))};
 }
 
 absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
@@ -119,20 +182,26 @@ absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
   const double rate =
       LearningRateAt(options_.schedule,
                      {.steps_per_epoch = loader_.num_batches(), .epochs = options_.epochs}, step);
-  QUANTRY_ASSIGN_OR_RETURN(const std::vector<at::Tensor> outputs,
-                           executor_->Run({batch.images}, ContextOf(step)));
-  const at::Tensor loss = at::cross_entropy_loss(outputs[0], batch.labels, {}, at::Reduction::Mean,
-                                                 /*ignore_index=*/-100, options_.label_smoothing);
+  std::optional<Mixup> mixup;
+  if (options_.mixup > 0.0) {
+    mixup = Mixup::Draw(batch.labels.size(0), options_.mixup,
+                        CounterRng({options_.seed, static_cast<uint64_t>(step)}).Next());
+  }
+  const at::Tensor images = mixup ? mixup->Mix(batch.images) : batch.images;
+  QUANTRY_ASSIGN_OR_RETURN(
+      const std::vector<at::Tensor> outputs,
+      executor_->Run({images}, ContextOf(step), distiller_ ? distiller_->StudentHook() : nullptr));
+  const at::Tensor targets =
+      mixup ? mixup->Mix(at::one_hot(batch.labels, outputs[0].size(1)).to(at::kFloat))
+            : batch.labels;
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor loss, LossOf(images, outputs[0], targets));
   const double loss_value = loss.item<double>();
   if (!std::isfinite(loss_value)) {
-    return ExplainNotFinite(*executor_, batch.images, ContextOf(step), Divergence(step),
+    return ExplainNotFinite(*executor_, images, ContextOf(step), Divergence(step),
                             kDivergenceAdvice);
   }
-  optimizer_.ZeroGradients();
-  loss.backward();
-  QUANTRY_RETURN_IF_ERROR(CheckGradientsFinite(graph_, Divergence(step), kDivergenceAdvice));
-  if (options_.gradient_clip) ClipGradientNorm(optimizer_.Parameters(), *options_.gradient_clip);
-  optimizer_.Step(rate);
+  QUANTRY_RETURN_IF_ERROR(Backward(loss, step));
+  UpdateIfDue(step, rate);
   steps_done_ = step + 1;
   metrics.Add(outputs[0], batch.labels);
   if (!callbacks_.on_step) return absl::OkStatus();
@@ -145,10 +214,77 @@ absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
                              .labels = batch.labels});
 }
 
+absl::StatusOr<at::Tensor> TrainingLoop::LossOf(const at::Tensor& images, const at::Tensor& outputs,
+                                                const at::Tensor& targets) {
+  const auto task = [&] {
+    return FindLoss(options_.loss.name)->compute(outputs, targets, options_.loss);
+  };
+  if (!distiller_) return task();
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor distance, distiller_->Loss(images, outputs));
+  const double weight = options_.distillation->task_weight;
+  return weight == 0.0 ? distance : distance + task() * weight;
+}
+
+absl::Status TrainingLoop::Backward(const at::Tensor& loss, int64_t step) {
+  const int64_t update = step / options_.accumulate_batches;
+  if (open_update_ != update) optimizer_->ZeroGradients();
+  open_update_ = update;
+  const int64_t first = update * options_.accumulate_batches;
+  const int64_t batches = std::min(options_.accumulate_batches, steps() - first);
+  (batches == 1 ? loss : loss / static_cast<double>(batches)).backward();
+  return CheckGradientsFinite(graph_, Divergence(step), kDivergenceAdvice);
+}
+
+void TrainingLoop::UpdateIfDue(int64_t step, double rate) {
+  const int64_t done = step + 1;
+  if (done % options_.accumulate_batches != 0 && done != steps()) return;
+  if (options_.gradient_clip) ClipGradientNorm(optimizer_->Parameters(), *options_.gradient_clip);
+  optimizer_->Step(rate);
+  open_update_.reset();
+  if (average_) average_->Update(step / options_.accumulate_batches + 1);
+}
+
+absl::Status TrainingLoop::EvaluateIfDue() {
+  if (!tracker_ || steps_done_ == 0 || tracker_->last_step() == steps_done_) {
+    return absl::OkStatus();
+  }
+  const int64_t interval = options_.evaluate_steps
+                               ? *options_.evaluate_steps
+                               : *options_.evaluate_epochs * loader_.num_batches();
+  if (steps_done_ % interval != 0 && steps_done_ != steps()) return absl::OkStatus();
+  const std::vector<NamedTensor> live = GraphState(graph_);
+  const std::vector<NamedTensor> before = Copies(live);
+  const absl::Status status = Evaluate();
+  QUANTRY_RETURN_IF_ERROR(RestoreTensors(before, live));
+  QUANTRY_RETURN_IF_ERROR(status);
+  if (!options_.batch_norm_batches) return absl::OkStatus();
+  // The loader was elsewhere: back to the next batch of the epoch that is under way.
+  const int64_t epoch = (steps_done_ - 1) / loader_.num_batches();
+  return loader_.StartEpoch(epoch, steps_done_ - epoch * loader_.num_batches());
+}
+
+absl::Status TrainingLoop::Evaluate() {
+  QUANTRY_RETURN_IF_ERROR(ApplyAverages());
+  QUANTRY_ASSIGN_OR_RETURN(const double score, callbacks_.evaluate(steps_done_));
+  tracker_->Offer(score, steps_done_);
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::ApplyAverages() {
+  if (average_) average_->Apply();
+  if (!options_.batch_norm_batches) return absl::OkStatus();
+  return ReestimateBatchNorm(graph_, loader_, *options_.batch_norm_batches, options_.seed);
+}
+
+absl::Status TrainingLoop::Finish() {
+  if (tracker_ && tracker_->RestoreBest()) return absl::OkStatus();
+  return ApplyAverages();
+}
+
 absl::Status TrainingLoop::SaveIfDue(bool epoch_ended) {
-  const bool due = options_.checkpoint_steps
-                       ? steps_done_ % *options_.checkpoint_steps == 0 || steps_done_ == steps()
-                       : epoch_ended;
+  const bool due = options_.checkpoint_steps ? steps_done_ % *options_.checkpoint_steps == 0 ||
+                                                   steps_done_ == steps() || Stopping()
+                                             : epoch_ended;
   return due ? Save() : absl::OkStatus();
 }
 
@@ -164,7 +300,10 @@ Checkpoint TrainingLoop::MakeCheckpoint() const {
           .steps_per_epoch = loader_.num_batches(),
           .train_seconds = train_seconds_,
           .state = GraphState(graph_),
-          .momenta = optimizer_.Momenta()};
+          .optimizer = optimizer_->State(),
+          .gradients = open_update_ ? GradientsOf(*optimizer_) : std::vector<NamedTensor>(),
+          .averages = average_ ? average_->averages() : std::vector<NamedTensor>(),
+          .best = tracker_ ? tracker_->State() : std::vector<NamedTensor>()};
 }
 
 std::vector<NamedTensor> GraphState(const Graph& graph) {

@@ -12,9 +12,12 @@
 #include "worker/engine/evaluate/executor.h"
 #include "worker/engine/evaluate/metrics.h"
 #include "worker/engine/graph/graph.h"
+#include "worker/engine/train/best_tracker.h"
 #include "worker/engine/train/checkpoint.h"
-#include "worker/engine/train/sgd.h"
+#include "worker/engine/train/distillation.h"
+#include "worker/engine/train/optimizer.h"
 #include "worker/engine/train/train_options.h"
+#include "worker/engine/train/weight_average.h"
 
 namespace quantry::engine {
 
@@ -35,6 +38,10 @@ struct TrainingCallbacks {
   // At an epoch's end: epochs done, steps done, and metrics of the epoch's steps in this process.
   std::function<absl::Status(int64_t epochs_done, int64_t steps_done, const ClassificationMetrics&)>
       on_epoch;
+  // The score (larger is better) of the graph as it is during the call, after `steps_done` steps;
+  // asked as TrainOptions say. What it changes in the graph is undone. Must not use the loader of
+  // the training.
+  std::function<absl::StatusOr<double>(int64_t steps_done)> evaluate;
   // Keeps a checkpoint; `identity` is still empty.
   std::function<absl::Status(Checkpoint)> save;
   // Asked after each step: whether to save and stop with CANCELLED.
@@ -46,11 +53,12 @@ struct TrainingCallbacks {
 class TrainingLoop {
  public:
   // Makes parameters ask for gradients and convolution weights channels_last. `graph` and `loader`
-  // must outlive the loop; the graph must not be edited meanwhile. INVALID_ARGUMENT names an
-  // option.
+  // must outlive the loop; the graph must not be edited meanwhile. `teacher` likewise: the model to
+  // learn from, needed and used with options.distillation only. INVALID_ARGUMENT names an option.
   static absl::StatusOr<std::unique_ptr<TrainingLoop>> Create(Graph& graph, Loader& loader,
                                                               const TrainOptions& options,
-                                                              TrainingCallbacks callbacks);
+                                                              TrainingCallbacks callbacks,
+                                                              const Graph* teacher = nullptr);
 
   // Goes on from a checkpoint of the same model and data. FAILED_PRECONDITION if it does not fit.
   absl::Status Restore(const Checkpoint& checkpoint);
@@ -59,7 +67,14 @@ class TrainingLoop {
   // gradient that is NaN or infinite: an error as in evaluate/not_finite.h, naming the layer.
   absl::Status Run();
 
+  // After Run(): puts into the graph what is to be evaluated and exported: the weights of the best
+  // evaluation (keep_best), else the averages (ema_decay) with BatchNorm statistics measured anew
+  // (batch_norm_batches). Checkpoints are to be made before; the loop is of no use afterwards.
+  absl::Status Finish();
+
   int64_t steps_done() const { return steps_done_; }
+  // Whether Run() ended early, for want of better scores.
+  bool stopped_early() const { return tracker_ && tracker_->ShouldStop() && steps_done_ < steps(); }
   int64_t steps() const { return options_.epochs * loader_.num_batches(); }
   // Time spent in Run(), over all runs that the checkpoints connect.
   double train_seconds() const { return train_seconds_; }
@@ -68,11 +83,25 @@ class TrainingLoop {
 
  private:
   TrainingLoop(Graph& graph, Loader& loader, const TrainOptions& options,
-               TrainingCallbacks callbacks, std::unique_ptr<Executor> executor);
+               TrainingCallbacks callbacks, std::unique_ptr<Executor> executor,
+               std::unique_ptr<Distiller> distiller);
 
   absl::Status RunEpoch(int64_t epoch);
   absl::Status RunStep(const Batch& batch, int64_t epoch, ClassificationMetrics& metrics);
+  // What is to be minimised; `targets` as LossDef has them.
+  absl::StatusOr<at::Tensor> LossOf(const at::Tensor& images, const at::Tensor& outputs,
+                                    const at::Tensor& targets);
+  absl::Status Backward(const at::Tensor& loss, int64_t step);
+  // Takes part of the batches of an update: changes the weights after the last one.
+  void UpdateIfDue(int64_t step, double rate);
   EvaluateContext ContextOf(int64_t step) const;
+
+  bool Stopping() const { return tracker_ && tracker_->ShouldStop(); }
+  absl::Status EvaluateIfDue();
+  absl::Status Evaluate();
+  // The averages, if there are any, and new BatchNorm statistics, if asked for.
+  absl::Status ApplyAverages();
+
   absl::Status SaveIfDue(bool epoch_ended);
   absl::Status Save();
 
@@ -81,7 +110,11 @@ class TrainingLoop {
   const TrainOptions options_;
   const TrainingCallbacks callbacks_;
   const std::unique_ptr<Executor> executor_;
-  Sgd optimizer_;
+  const std::unique_ptr<Distiller> distiller_;  // null: none
+  const std::unique_ptr<Optimizer> optimizer_;
+  std::optional<WeightAverage> average_;
+  std::optional<BestTracker> tracker_;
+  std::optional<int64_t> open_update_;  // whose gradients are not yet all there
   int64_t steps_done_ = 0;
   std::optional<int64_t> saved_at_;  // steps_done of the last checkpoint
   double train_seconds_ = 0.0;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/engine/evaluate/not_finite.h"
 #include "worker/engine/train/parameter_groups.h"
@@ -24,6 +25,17 @@ absl::Status OnTrainedStep(RunState& state, const engine::TrainedStep& step) {
   return absl::OkStatus();
 }
 
+// Top-1 of the model as it is.
+absl::StatusOr<double> EvaluateWhileTraining(RunState& state, int64_t steps_done) {
+  state.steps_trained = steps_done;
+  const auto ignore = [](const engine::EvaluatedBatch&) { return absl::OkStatus(); };
+  QUANTRY_ASSIGN_OR_RETURN(const engine::ClassificationMetrics metrics,
+                           Evaluate(state, state.model, v1::PHASE_EVALUATING, "eval", ignore));
+  state.progress.Begin(v1::PHASE_TRAINING, "",
+                       state.options.train.epochs * state.inputs.train->num_batches(), steps_done);
+  return metrics.top1();
+}
+
 engine::TrainingCallbacks MakeTrainingCallbacks(RunState& state) {
   return {
       .on_step = [&state](const engine::TrainedStep& step) { return OnTrainedStep(state, step); },
@@ -36,6 +48,7 @@ engine::TrainingCallbacks MakeTrainingCallbacks(RunState& state) {
             state.epoch_start = now;
             return absl::OkStatus();
           },
+      .evaluate = [&state](int64_t steps_done) { return EvaluateWhileTraining(state, steps_done); },
       .save =
           [&state](engine::Checkpoint checkpoint) {
             return SaveCheckpoint(state, std::move(checkpoint));
@@ -49,7 +62,7 @@ absl::Status Train(RunState& state) {
   QUANTRY_ASSIGN_OR_RETURN(
       const std::unique_ptr<engine::TrainingLoop> loop,
       engine::TrainingLoop::Create(state.model, *state.inputs.train, state.options.train,
-                                   MakeTrainingCallbacks(state)));
+                                   MakeTrainingCallbacks(state), &state.inputs.model));
   if (state.resume_from) {
     QUANTRY_RETURN_IF_ERROR(WithReason(loop->Restore(*state.resume_from), "CHECKPOINT_MISMATCH"));
     state.resume_from.reset();
@@ -65,6 +78,12 @@ absl::Status Train(RunState& state) {
   }
   state.steps_trained = loop->steps_done();
   state.record.result.set_train_seconds(loop->train_seconds());
+  if (loop->stopped_early()) {
+    SendLog(state.sink, v1::LogLine::INFO,
+            absl::StrCat("stopped after step ", loop->steps_done(), " of ", loop->steps(),
+                         ": patience is used up"));
+  }
+  QUANTRY_RETURN_IF_ERROR(loop->Finish());
   engine::ReleaseParameters(state.model);
   return absl::OkStatus();
 }

@@ -124,7 +124,7 @@ TEST(InsertFakeQuantTest, FrozenStatisticsStay) {
   RunGraph(graph, x, RunPhase::kCalibrate);
   const at::Tensor scale = graph.FindValue("input.scale")->tensor().clone();
   const auto executor = Executor::Create(graph).value();
-  ASSERT_TRUE(executor->Run({x * 9}, {.phase = RunPhase::kTrain, .statistics_frozen = true}).ok());
+  ASSERT_TRUE(executor->Run({x * 9}, {.phase = RunPhase::kTrain, .observers_frozen = true}).ok());
   EXPECT_TRUE(at::equal(graph.FindValue("input.scale")->tensor(), scale));
   ASSERT_TRUE(executor->Run({x * 9}, {.phase = RunPhase::kTrain}).ok());
   EXPECT_GT(graph.FindValue("input.scale")->tensor().item<float>(), scale.item<float>());

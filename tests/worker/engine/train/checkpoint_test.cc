@@ -24,7 +24,7 @@ Checkpoint Example() {
                     {"steps", at::tensor({5}, at::kLong)},
                     {"scalar", at::scalar_tensor(2.5)},
                     {"empty", at::zeros({0, 3})}},
-          .momenta = {{"w", at::randn({2, 3, 4, 4})}}};
+          .optimizer = {{"w", at::randn({2, 3, 4, 4})}}};
 }
 
 std::string Serialized() {
@@ -59,8 +59,8 @@ TEST(CheckpointTest, ComesBackAsItWas) {
     EXPECT_EQ(after->state[i].tensor.scalar_type(), before.state[i].tensor.scalar_type());
     EXPECT_TRUE(at::equal(after->state[i].tensor, before.state[i].tensor)) << i;
   }
-  ASSERT_EQ(after->momenta.size(), 1u);
-  EXPECT_TRUE(at::equal(after->momenta[0].tensor, before.momenta[0].tensor));
+  ASSERT_EQ(after->optimizer.size(), 1u);
+  EXPECT_TRUE(at::equal(after->optimizer[0].tensor, before.optimizer[0].tensor));
 }
 
 TEST(CheckpointTest, EveryCutIsNoticed) {

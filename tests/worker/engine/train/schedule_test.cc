@@ -33,6 +33,14 @@ TEST(ScheduleTest, StepDropsAtEpochBoundaries) {
   EXPECT_DOUBLE_EQ(LearningRateAt(options, kTenByTen, 60), 0.25);
 }
 
+TEST(ScheduleTest, PolynomialFallsAsAPowerOfWhatIsLeft) {
+  ScheduleOptions options{.kind = ScheduleKind::kPolynomial, .learning_rate = 0.2};
+  EXPECT_DOUBLE_EQ(LearningRateAt(options, kTenByTen, 0), 0.2);
+  EXPECT_DOUBLE_EQ(LearningRateAt(options, kTenByTen, 75), 0.05);
+  options.polynomial_power = 2.0;
+  EXPECT_DOUBLE_EQ(LearningRateAt(options, kTenByTen, 50), 0.05);
+}
+
 TEST(ScheduleTest, WarmUpRisesLinearlyAndTheRestFollows) {
   const ScheduleOptions options{
       .kind = ScheduleKind::kCosine, .learning_rate = 0.4, .warmup_epochs = 2};

@@ -14,7 +14,7 @@ void ExpectLikeTorch(double momentum, double weight_decay) {
   const at::Tensor target = at::randn({8, 4});
   at::Tensor ours = start.clone().requires_grad_(true);
   at::Tensor theirs = start.clone().requires_grad_(true);
-  Sgd sgd({{.parameters = {{"w", ours}}, .weight_decay = weight_decay}}, momentum);
+  Sgd sgd({{.parameters = {{"w", ours}}, .weight_decay = weight_decay}}, {.momentum = momentum});
   torch::optim::SGD reference(
       {theirs}, torch::optim::SGDOptions(0.1).momentum(momentum).weight_decay(weight_decay));
   for (int step = 0; step < 5; ++step) {
@@ -38,7 +38,7 @@ TEST(SgdTest, GroupsHaveRateAndDecayOfTheirOwn) {
   at::Tensor special = at::ones({1}).requires_grad_(true);
   Sgd sgd({{.parameters = {{"plain", plain}}},
            {.parameters = {{"special", special}}, .weight_decay = 0.5, .learning_rate_factor = 10}},
-          0.0);
+          {.momentum = 0.0});
   (plain + special).sum().backward();
   sgd.Step(0.01);
   EXPECT_FLOAT_EQ(plain.item<float>(), 0.99f);
@@ -47,7 +47,7 @@ TEST(SgdTest, GroupsHaveRateAndDecayOfTheirOwn) {
 
 TEST(SgdTest, ParametersWithoutGradientStay) {
   at::Tensor unused = at::ones({2}).requires_grad_(true);
-  Sgd sgd({{.parameters = {{"unused", unused}}, .weight_decay = 0.5}}, 0.9);
+  Sgd sgd({{.parameters = {{"unused", unused}}, .weight_decay = 0.5}}, {.momentum = 0.9});
   sgd.Step(1.0);
   EXPECT_TRUE(at::equal(unused.detach(), at::ones({2})));
 }

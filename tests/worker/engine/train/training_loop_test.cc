@@ -56,7 +56,7 @@ Graph MakeQuantized(Loader& loader) {
 TrainOptions TwoEpochs() {
   return {.epochs = 2,
           .schedule = {.learning_rate = 0.05},
-          .label_smoothing = 0.1,
+          .loss = {.label_smoothing = 0.1},
           .gradient_clip = 5.0,
           .seed = 9,
           .freeze_after = 0.8};

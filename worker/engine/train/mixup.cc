@@ -1,0 +1,22 @@
+#include "worker/engine/train/mixup.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+namespace quantry::engine {
+
+Mixup Mixup::Draw(int64_t examples, double alpha, uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  // Beta from two gammas. With a tiny alpha both may be 0: then nothing is mixed.
+  const at::Tensor gammas = at::_standard_gamma(at::full({2}, alpha, at::kDouble), generator);
+  const double sum = gammas.sum().item<double>();
+  return {.share = sum > 0.0 ? gammas[0].item<double>() / sum : 1.0,
+          .order = at::randperm(examples, generator, at::kLong)};
+}
+
+at::Tensor Mixup::Mix(const at::Tensor& x) const {
+  return x * share + x.index_select(0, order) * (1.0 - share);
+}
+
+}  // namespace quantry::engine
