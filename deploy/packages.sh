@@ -10,6 +10,8 @@ QUANTRY_BUILD_PACKAGES=(
 
 QUANTRY_TEST_PACKAGES=(
   libgtest-dev libgmock-dev
+  # ONNX's own tests of its operators.
+  libonnx-testdata
   # PyTorch is the peer that the engine is compared with.
   python3 python3-torch python3-torchvision python3-numpy python3-pil
   prometheus procps)

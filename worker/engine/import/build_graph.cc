@@ -172,10 +172,13 @@ class GraphBuilder {
   }
 
   // What of the outputs is made: all up to the last that someone uses or the operator demands.
+  // Where there may be any number, as of Split, their number matters and all are.
   std::vector<std::string> OutputsOf(const onnx::NodeProto& node) const {
     std::vector<std::string> outputs(node.output().begin(), node.output().end());
     const OperatorDef* def = FindOperator(QualifiedOp(node));
     const auto least = static_cast<size_t>(def == nullptr ? 1 : def->min_outputs);
+    constexpr int kMostOptional = 16;
+    if (def != nullptr && def->max_outputs > kMostOptional) return outputs;
     while (outputs.size() > least && (outputs.back().empty() || !used_.contains(outputs.back()))) {
       outputs.pop_back();
     }

@@ -121,6 +121,7 @@ absl::Status FillFromField(const onnx::TensorProto& proto, at::Tensor& tensor) {
     case onnx::TensorProto::INT32:
       return CopyField<int32_t>(proto.int32_data(), tensor);
     case onnx::TensorProto::UINT32:
+    case onnx::TensorProto::UINT64:
       return CopyField<int64_t>(proto.uint64_data(), tensor);
     default:
       return CopyField<int64_t>(proto.int64_data(), tensor);
@@ -180,6 +181,10 @@ absl::StatusOr<at::Tensor> OnnxTensorReader::ReadUnnamed(const onnx::TensorProto
     QUANTRY_RETURN_IF_ERROR(FillRaw(raw, element, proto.data_type(), tensor));
   } else {
     QUANTRY_RETURN_IF_ERROR(FillFromField(proto, tensor));
+  }
+  if (proto.data_type() == onnx::TensorProto::UINT64 && at::lt(tensor, 0).any().item<bool>()) {
+    return absl::InvalidArgumentError(
+        "has a uint64 element of 2^63 or more, which is not supported");
   }
   return tensor;
 }

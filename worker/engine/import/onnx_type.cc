@@ -34,12 +34,13 @@ absl::StatusOr<ElementType> ElementTypeOf(int32_t onnx_type) {
     case onnx::TensorProto::UINT32:
       return ElementType{4, at::kLong};
     case onnx::TensorProto::INT64:
+    case onnx::TensorProto::UINT64:  // ATen has no wider type; see OnnxTensorReader
       return ElementType{8, at::kLong};
     default:
       return absl::InvalidArgumentError(absl::StrCat(
           "element type ", onnx_type,
           " is not supported; allowed: float, double, float16, bfloat16, bool, int8 to int64, "
-          "uint8 to uint32"));
+          "uint8 to uint64"));
   }
 }
 

@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "common/status_macros.h"
 #include "worker/engine/ops/checks.h"
 #include "worker/engine/ops/operator.h"
@@ -8,30 +10,45 @@
 namespace quantry::engine {
 namespace {
 
+at::Tensor Pooled(const at::Tensor& x, const Window& window, at::IntArrayRef pads, bool ceil,
+                  bool count_pad) {
+  switch (window.kernel.size()) {
+    case 1:
+      return at::avg_pool1d(x, window.kernel, window.strides, pads, ceil, count_pad);
+    case 2:
+      return at::avg_pool2d(x, window.kernel, window.strides, pads, ceil, count_pad);
+    default:
+      return at::avg_pool3d(x, window.kernel, window.strides, pads, ceil, count_pad);
+  }
+}
+
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext&) {
   const at::Tensor& x = inputs[0];
-  TORCH_CHECK(x.dim() == 4, "only pictures [N, C, H, W] are supported");
+  TORCH_CHECK(x.dim() >= 3 && x.dim() <= 5, "the input must have 1 to 3 spatial axes");
   const Window window = WindowOf(node, node.Ints("kernel_shape"), x.sizes().slice(2));
   const bool ceil = node.Int("ceil_mode", 0) != 0;
   const bool count_pad = node.Int("count_include_pad", 0) != 0;
-  if (window.FitsPooling()) {
-    return {at::avg_pool2d(x, window.kernel, window.strides, window.begin, ceil, count_pad)};
-  }
+  if (window.FitsPooling()) return {Pooled(x, window, window.begin, ceil, count_pad)};
+  const std::vector<int64_t> none(window.kernel.size(), 0);
   const auto pool = [&](const at::Tensor& picture) {
-    return at::avg_pool2d(PadSpatial(picture, window, 0.0), window.kernel, window.strides, {0, 0},
-                          ceil);
+    return Pooled(PadSpatial(picture, window, 0.0), window, none, ceil, /*count_pad=*/true);
   };
   if (count_pad) return {pool(x)};
   // The mean of ones is the share of the window that is not padding.
-  return {at::div(pool(x), pool(at::ones({1, 1, x.size(2), x.size(3)}, x.options())))};
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes[0] = sizes[1] = 1;
+  return {at::div(pool(x), pool(at::ones(sizes, x.options())))};
 }
 
 absl::Status Validate(const Node& node) {
-  QUANTRY_RETURN_IF_ERROR(ValidateWindow(node, 2));
+  QUANTRY_RETURN_IF_ERROR(ValidateWindow(node, 0));
   QUANTRY_RETURN_IF_ERROR(CheckInt(node, "ceil_mode", 0, 1));
   QUANTRY_RETURN_IF_ERROR(CheckInt(node, "count_include_pad", 0, 1));
-  if (node.Ints("dilations", {1, 1}) == std::vector<int64_t>{1, 1}) return absl::OkStatus();
+  const std::vector<int64_t> dilations = node.Ints("dilations");
+  if (std::all_of(dilations.begin(), dilations.end(), [](int64_t d) { return d == 1; })) {
+    return absl::OkStatus();
+  }
   return absl::InvalidArgumentError("attribute 'dilations' must be [1, 1]");
 }
 

@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/engine/ops/arguments.h"
@@ -10,22 +12,45 @@
 namespace quantry::engine {
 namespace {
 
+// The padding that gives the output the sizes that `output_shape`, or auto_pad SAME_*, asks for;
+// the odd element goes to the end with SAME_UPPER, else to the beginning. `full`: sizes without
+// padding.
+void FitPadding(const Node& node, at::IntArrayRef sizes, at::IntArrayRef full, Window& window) {
+  const std::string auto_pad = node.String("auto_pad", "NOTSET");
+  const bool same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
+  if (!same && !node.HasAttribute("output_shape")) return;
+  std::vector<int64_t> wanted = node.Ints("output_shape");
+  for (size_t i = 0; wanted.size() < sizes.size() && i < sizes.size(); ++i) {
+    wanted.push_back(sizes[i] * window.strides[i]);
+  }
+  TORCH_CHECK(wanted.size() == full.size(), "output_shape must have ", full.size(), " elements");
+  for (size_t i = 0; i < full.size(); ++i) {
+    const int64_t total = full[i] - wanted[i];
+    const int64_t half = total / 2;
+    window.begin[i] = auto_pad == "SAME_UPPER" ? half : total - half;
+    window.end[i] = total - window.begin[i];
+  }
+}
+
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext&) {
   const at::Tensor& weight = inputs[1];
   TORCH_CHECK(weight.dim() >= 3 && inputs[0].dim() == weight.dim(),
               "input and weight must have the same rank of at least 3");
-  const Window window = WindowOf(node, weight.sizes().slice(2), inputs[0].sizes().slice(2));
+  Window window = WindowOf(node, weight.sizes().slice(2), inputs[0].sizes().slice(2));
   const std::vector<int64_t> none(window.kernel.size(), 0);
   std::vector<int64_t> added = node.Ints("output_padding", none);
   TORCH_CHECK(added.size() == none.size(), "output_padding must have ", none.size(), " elements");
   at::Tensor y = at::convolution(inputs[0], weight, inputs.size() > 2 ? inputs[2] : at::Tensor(),
                                  window.strides, none, window.dilations, /*transposed=*/true, added,
                                  node.Int("group", 1));
+  FitPadding(node, inputs[0].sizes().slice(2), y.sizes().slice(2), window);
   for (size_t i = 0; i < none.size(); ++i) {
     const int64_t axis = static_cast<int64_t>(i) + 2;
     const int64_t length = y.size(axis) - window.begin[i] - window.end[i];
     TORCH_CHECK(length > 0, "the padding leaves nothing of axis ", axis);
+    TORCH_CHECK(window.begin[i] >= 0 && window.end[i] >= 0, "axis ", axis, " of the output has ",
+                y.size(axis), " elements, output_shape asks for ", length);
     y = y.narrow(axis, window.begin[i], length);
   }
   return {y};
@@ -40,7 +65,6 @@ absl::Status Validate(const Node& node) {
                                                    "; it must have 3 to 5 dimensions"));
   }
   QUANTRY_RETURN_IF_ERROR(ValidateWindow(node, rank));
-  QUANTRY_RETURN_IF_ERROR(CheckOneOf(node, "auto_pad", {"NOTSET", "VALID"}));
   return CheckInt(node, "group", 1, 1 << 20);
 }
 
@@ -62,6 +86,7 @@ extern const OperatorDef kConvTransposeOperator = {
                    {"group", AttributeKind::kInt},
                    {"kernel_shape", AttributeKind::kInts},
                    {"output_padding", AttributeKind::kInts},
+                   {"output_shape", AttributeKind::kInts},
                    {"pads", AttributeKind::kInts},
                    {"strides", AttributeKind::kInts}},
     .input_kinds = {InputKind::kActivation, InputKind::kWeight, InputKind::kBias},

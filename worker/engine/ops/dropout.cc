@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/engine/ops/arguments.h"
+#include "worker/engine/ops/forms.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/ops/upgrades.h"
 
@@ -17,16 +18,21 @@ double RatioOf(const at::Tensor& ratio) {
 
 // Drops in phase kTrain whatever the file says: the node stands where the network was trained with
 // dropout.
-std::vector<at::Tensor> Evaluate(const Node&, absl::Span<const at::Tensor> inputs,
+std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext& context) {
   const at::Tensor& x = inputs[0];
-  if (context.phase != RunPhase::kTrain) return {x};
+  // The mask, which hardly any file asks for.
+  const auto kept = [&] {
+    const bool asked = node.outputs().size() > 1;
+    return asked ? at::ones_like(x, x.options().dtype(at::kBool)) : at::Tensor();
+  };
+  if (context.phase != RunPhase::kTrain) return FirstOutputs(node, {x, kept()});
   const double keep = 1.0 - RatioOf(inputs.size() > 1 ? inputs[1] : at::Tensor());
-  if (keep == 1.0) return {x};
-  if (keep == 0.0) return {at::zeros_like(x)};
+  if (keep == 1.0) return FirstOutputs(node, {x, kept()});
+  if (keep == 0.0) return FirstOutputs(node, {at::zeros_like(x), at::zeros_like(x, at::kBool)});
   at::Tensor mask = at::empty_like(x, x.options().requires_grad(false));
   mask.bernoulli_(keep, context.generator);
-  return {at::mul(x, mask.div_(keep))};
+  return FirstOutputs(node, {at::mul(x, mask / keep), mask.to(at::kBool)});
 }
 
 absl::Status Validate(const Node& node) {
@@ -59,6 +65,7 @@ extern const OperatorDef kDropoutOperator = {
     .op = "Dropout",
     .min_inputs = 1,
     .max_inputs = 3,
+    .max_outputs = 2,
     .input_kinds = {InputKind::kActivation, InputKind::kStatic},
     .validate = Validate,
     .evaluate = Evaluate,

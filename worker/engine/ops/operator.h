@@ -32,7 +32,7 @@ struct EvaluateContext {
 };
 
 // Type of an attribute: what its variant holds.
-enum class AttributeKind { kInt, kFloat, kString, kInts, kFloats, kTensor };
+enum class AttributeKind { kInt, kFloat, kString, kInts, kFloats, kStrings, kTensor };
 
 // What an input of an operator is, when the operator is a layer with weights.
 enum class InputKind {
@@ -52,8 +52,8 @@ struct AttributeDef {
 };
 
 // All that is known of one ONNX operator. Instances are constants, listed in OperatorTable().
-// A new operator: one file ops/NAME.cc that defines `extern const OperatorDef kNameOperator`, one
-// line in ops/table.cc.
+// A new operator: one entry `extern const OperatorDef kNameOperator` in a file of its own or in
+// that of its family (ops/unary.cc, ops/reduce.cc), one line in ops/table.cc.
 struct OperatorDef {
   absl::string_view op;  // "Conv"; ours: "quantry.FakeQuantize"
   int min_inputs = 1;

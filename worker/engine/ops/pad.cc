@@ -45,7 +45,12 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
   while (pads.size() > 2 && pads[pads.size() - 1] == 0 && pads[pads.size() - 2] == 0) {
     pads.resize(pads.size() - 2);
   }
-  return {at::pad(inputs[0], pads, mode == "edge" ? "replicate" : "reflect")};
+  const at::Tensor& x = inputs[0];
+  // ATen copies the border of floats only; float64 holds the integers that tensors have in
+  // practice.
+  const at::Tensor number = x.is_floating_point() ? x : x.to(at::kDouble);
+  const at::Tensor y = at::pad(number, pads, mode == "edge" ? "replicate" : "reflect");
+  return {y.to(x.scalar_type())};
 }
 
 absl::Status Validate(const Node& node) {

@@ -1,56 +1,48 @@
 #include <ATen/ATen.h>
+#include <c10/core/WrapDimMinimal.h>
 
-#include "absl/strings/str_cat.h"
-#include "common/status_macros.h"
 #include "worker/engine/ops/checks.h"
+#include "worker/engine/ops/flattened_axis.h"
+#include "worker/engine/ops/forms.h"
 #include "worker/engine/ops/operator.h"
-#include "worker/engine/ops/upgrades.h"
 
 namespace quantry::engine {
 namespace {
 
-std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
-                                 const EvaluateContext&) {
-  return {at::softmax(inputs[0], node.Int("axis", -1))};
-}
-
 absl::Status Validate(const Node& node) { return CheckAxis(node, "axis"); }
 
-bool IsLastAxis(const Value* x, int64_t axis) {
-  if (axis == -1) return true;
-  return x != nullptr && x->type.shape && axis + 1 == static_cast<int64_t>(x->type.shape->size());
+at::Tensor Softmax(const Node& node, const at::Tensor& x) {
+  return at::softmax(x, node.Int("axis", -1));
 }
 
-// Up to opset 12 softmax ran over all axes from `axis` (default 1) on, as one.
-absl::Status Upgrade(Graph& graph, Node& node, int64_t opset) {
-  if (opset >= 13) return absl::OkStatus();
-  QUANTRY_ASSIGN_OR_RETURN(const std::optional<int64_t> given,
-                           TakeAttribute<int64_t>(node, "axis"));
-  const int64_t axis = given.value_or(1);
-  Value* x = node.input(0);
-  node.attributes["axis"] = int64_t{-1};
-  if (x == nullptr || IsLastAxis(x, axis)) return absl::OkStatus();
-  Value* y = node.output();
-  const std::string name = y->name();
-  Node* flat =
-      graph.AddNode("Flatten", absl::StrCat(node.name(), ".flatten"), {x}, {{"axis", axis}});
-  graph.SetInput(&node, 0, flat->output());
-  Node* shape = graph.AddNode("Shape", absl::StrCat(node.name(), ".shape"), {x});
-  Node* reshape =
-      graph.AddNode("Reshape", absl::StrCat(node.name(), ".reshape"), {y, shape->output()});
-  reshape->output()->type = y->type;
-  y->type = {};
-  graph.ReplaceAllUses(y, reshape->output(), reshape);
-  graph.Rename(reshape->output(), name);
-  return absl::OkStatus();
+at::Tensor LogSoftmax(const Node& node, const at::Tensor& x) {
+  return at::log_softmax(x, node.Int("axis", -1));
+}
+
+// 1 at the first of the largest elements, 0 elsewhere.
+at::Tensor Hardmax(const Node& node, const at::Tensor& x) {
+  const int64_t axis = c10::maybe_wrap_dim(node.Int("axis", -1), x.dim());
+  return at::zeros_like(x).scatter(axis, at::argmax(x, axis, /*keepdim=*/true), 1);
 }
 
 }  // namespace
 
+extern const OperatorDef kHardmaxOperator = {.op = "Hardmax",
+                                             .attributes = {{"axis", AttributeKind::kInt}},
+                                             .validate = Validate,
+                                             .evaluate = UnaryOf<Hardmax>,
+                                             .upgrade = UpgradeFlattenedAxis};
+
+extern const OperatorDef kLogSoftmaxOperator = {.op = "LogSoftmax",
+                                                .attributes = {{"axis", AttributeKind::kInt}},
+                                                .validate = Validate,
+                                                .evaluate = UnaryOf<LogSoftmax>,
+                                                .upgrade = UpgradeFlattenedAxis};
+
 extern const OperatorDef kSoftmaxOperator = {.op = "Softmax",
                                              .attributes = {{"axis", AttributeKind::kInt}},
                                              .validate = Validate,
-                                             .evaluate = Evaluate,
-                                             .upgrade = Upgrade};
+                                             .evaluate = UnaryOf<Softmax>,
+                                             .upgrade = UpgradeFlattenedAxis};
 
 }  // namespace quantry::engine

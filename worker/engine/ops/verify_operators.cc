@@ -23,6 +23,8 @@ bool Holds(const Attribute& attribute, AttributeKind kind) {
       return std::holds_alternative<std::vector<int64_t>>(attribute);
     case AttributeKind::kFloats:
       return std::holds_alternative<std::vector<float>>(attribute);
+    case AttributeKind::kStrings:
+      return std::holds_alternative<std::vector<std::string>>(attribute);
     case AttributeKind::kTensor:
       return std::holds_alternative<at::Tensor>(attribute);
   }
@@ -41,6 +43,8 @@ absl::string_view KindName(AttributeKind kind) {
       return "a list of integers";
     case AttributeKind::kFloats:
       return "a list of floats";
+    case AttributeKind::kStrings:
+      return "a list of strings";
     case AttributeKind::kTensor:
       return "a tensor";
   }

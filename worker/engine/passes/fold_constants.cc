@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,12 +21,23 @@ namespace {
 constexpr int64_t kMaxBroadcastElements = int64_t{1} << 24;
 
 // Operators whose result is never larger than their inputs.
-constexpr std::array<absl::string_view, 13> kMoving = {
-    "Cast",  "Ceil",    "Concat", "Flatten", "Floor",     "Identity", "Neg",
-    "Shape", "Reshape", "Slice",  "Squeeze", "Transpose", "Unsqueeze"};
+constexpr std::array<absl::string_view, 27> kMoving = {
+    "Abs",        "Cast",      "CastLike", "Ceil",      "Concat",     "Exp",       "Flatten",
+    "Floor",      "Identity",  "Neg",      "Not",       "Reciprocal", "ReduceMax", "ReduceMin",
+    "ReduceProd", "ReduceSum", "Reshape",  "Round",     "Shape",      "Size",      "Slice",
+    "Split",      "Sqrt",      "Squeeze",  "Transpose", "Trilu",      "Unsqueeze"};
 // Operators whose result may have as many elements as the product of those of their inputs.
-constexpr std::array<absl::string_view, 6> kBroadcasting = {"Add", "Div", "Gather",
-                                                            "Mul", "Pow", "Sub"};
+constexpr std::array<absl::string_view, 20> kBroadcasting = {
+    "Add",      "And",         "Div",
+    "Equal",    "Gather",      "GatherElements",
+    "GatherND", "Greater",     "GreaterOrEqual",
+    "Less",     "LessOrEqual", "Max",
+    "Min",      "Mod",         "Mul",
+    "Or",       "Pow",         "ScatterND",
+    "Sub",      "Where"};
+// Operators whose result has the sizes that the elements of their last input say, at most times
+// those of the others.
+constexpr std::array<absl::string_view, 3> kSized = {"ConstantOfShape", "Expand", "Tile"};
 
 template <size_t n>
 bool Contains(const std::array<absl::string_view, n>& list, absl::string_view op) {
@@ -40,11 +52,35 @@ bool AllConstant(const Node& node) {
   });
 }
 
+// Of integers, as torch counts positions, and not many.
+bool RangeIsSmall(const Node& node) {
+  std::vector<int64_t> numbers;
+  for (const Value* input : node.inputs()) {
+    const auto number = ConstantInts(input);
+    if (!number.has_value() || number->size() != 1) return false;
+    numbers.push_back(number->front());
+  }
+  constexpr int64_t kFar = int64_t{1} << 40;
+  return numbers.size() == 3 && numbers[2] != 0 && std::abs(numbers[0]) < kFar &&
+         std::abs(numbers[1]) < kFar &&
+         std::abs((numbers[1] - numbers[0]) / numbers[2]) < kMaxBroadcastElements;
+}
+
 bool IsFoldable(const Node& node, const OperatorDef& def) {
   if (def.evaluate == nullptr || !AllConstant(node)) return false;
   if (Contains(kMoving, node.op())) return true;
-  if (!Contains(kBroadcasting, node.op())) return false;
+  if (node.op() == "Range") return RangeIsSmall(node);
   int64_t elements = 1;
+  if (Contains(kSized, node.op())) {
+    const auto sizes = ConstantInts(node.inputs().back());
+    if (!sizes.has_value()) return false;
+    for (const int64_t size : *sizes) {
+      if (size < 0 || __builtin_mul_overflow(elements, size, &elements)) return false;
+    }
+  } else if (!Contains(kBroadcasting, node.op())) {
+    return false;
+  }
+  if (elements > kMaxBroadcastElements) return false;
   for (const Value* input : node.inputs()) {
     if (input == nullptr) continue;
     const bool overflow = __builtin_mul_overflow(elements, input->tensor().numel(), &elements);
@@ -53,7 +89,7 @@ bool IsFoldable(const Node& node, const OperatorDef& def) {
   return true;
 }
 
-absl::StatusOr<at::Tensor> Evaluate(const Node& node, const OperatorDef& def) {
+absl::StatusOr<std::vector<at::Tensor>> Evaluate(const Node& node, const OperatorDef& def) {
   const std::string context = absl::StrCat("node '", node.name(), "' (", node.op(), ")");
   QUANTRY_RETURN_IF_ERROR(WithContext(VerifyOperator(node, def), context));
   std::vector<at::Tensor> inputs;
@@ -61,7 +97,9 @@ absl::StatusOr<at::Tensor> Evaluate(const Node& node, const OperatorDef& def) {
     inputs.push_back(input == nullptr ? at::Tensor() : input->tensor());
   }
   try {
-    return def.evaluate(node, inputs, EvaluateContext{}).at(0).contiguous().clone();
+    std::vector<at::Tensor> outputs = def.evaluate(node, inputs, EvaluateContext{});
+    for (at::Tensor& output : outputs) output = output.contiguous().clone();
+    return outputs;
   } catch (const std::exception& error) {
     const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
     return absl::InvalidArgumentError(absl::StrCat(
@@ -115,24 +153,41 @@ std::optional<at::Tensor> GatheredSizes(const Node& node) {
   return at::tensor(known, at::kLong).reshape(node.input(1)->tensor().sizes());
 }
 
+bool IsAnyGraphOutput(const Graph& graph, const Node& node) {
+  return std::any_of(node.outputs().begin(), node.outputs().end(),
+                     [&](const Value* output) { return IsGraphOutput(graph, output); });
+}
+
+// Puts constants of the same names in the place of the node's outputs.
+void Replace(Graph& graph, Node* node, const std::vector<at::Tensor>& results) {
+  std::vector<Value*> constants;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < results.size(); ++i) {
+    Value* output = node->output(i);
+    names.push_back(output->name());
+    constants.push_back(graph.AddInitializer(names[i], results[i], InitializerRole::kConstant));
+    graph.ReplaceAllUses(output, constants[i]);
+  }
+  graph.RemoveNode(node);
+  for (size_t i = 0; i < constants.size(); ++i) graph.Rename(constants[i], names[i]);
+}
+
 }  // namespace
 
 absl::Status FoldConstants(Graph& graph) {
   QUANTRY_ASSIGN_OR_RETURN(const std::vector<Node*> order, graph.TopologicalOrder());
   for (Node* node : order) {
-    if (node->outputs().size() != 1 || IsGraphOutput(graph, node->output())) continue;
-    std::optional<at::Tensor> result = ShapeOf(*node);
-    if (!result.has_value()) result = GatheredSizes(*node);
+    if (IsAnyGraphOutput(graph, *node)) continue;
+    std::vector<at::Tensor> results;
+    std::optional<at::Tensor> sizes = ShapeOf(*node);
+    if (!sizes.has_value()) sizes = GatheredSizes(*node);
     const OperatorDef* def = FindOperator(node->op());
-    if (!result.has_value() && def != nullptr && IsFoldable(*node, *def)) {
-      QUANTRY_ASSIGN_OR_RETURN(result, Evaluate(*node, *def));
+    if (sizes.has_value()) {
+      results = {*sizes};
+    } else if (def != nullptr && IsFoldable(*node, *def)) {
+      QUANTRY_ASSIGN_OR_RETURN(results, Evaluate(*node, *def));
     }
-    if (!result.has_value()) continue;
-    const std::string name = node->output()->name();
-    Value* constant = graph.AddInitializer(name, *result, InitializerRole::kConstant);
-    graph.ReplaceAllUses(node->output(), constant);
-    graph.RemoveNode(node);
-    graph.Rename(constant, name);
+    if (results.size() == node->outputs().size()) Replace(graph, node, results);
   }
   return absl::OkStatus();
 }

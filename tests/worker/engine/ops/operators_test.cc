@@ -123,10 +123,14 @@ TEST_P(DifferentiableOperatorTest, GradientIsThatOfDifferences) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OperatorTest, testing::ValuesIn(OperatorCases()), NameOf);
+INSTANTIATE_TEST_SUITE_P(All, OperatorTest,
+                         testing::ValuesIn(CasesWhere([](const OperatorCase& one) {
+                           return one.expected.defined();
+                         })),
+                         NameOf);
 INSTANTIATE_TEST_SUITE_P(All, PictureOperatorTest,
                          testing::ValuesIn(CasesWhere([](const OperatorCase& one) {
-                           return one.inputs[0].dim() == 4;
+                           return one.expected.defined() && one.inputs[0].dim() == 4;
                          })),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(All, DifferentiableOperatorTest,
@@ -150,11 +154,56 @@ TEST(OperatorTableTest, IsSortedAndEveryOperatorIsFound) {
   EXPECT_EQ(FindOperator(""), nullptr);
 }
 
+// Integers, truth values and positions; the values of these operators, and of those that have a
+// case of their gradient only, are compared by import/onnx_node_cases_test.cc.
+const std::set<std::string>& NotDifferentiable() {
+  static const std::set<std::string> kOps = {"And",
+                                             "ArgMax",
+                                             "ArgMin",
+                                             "BitShift",
+                                             "BitwiseAnd",
+                                             "BitwiseNot",
+                                             "BitwiseOr",
+                                             "BitwiseXor",
+                                             "BlackmanWindow",
+                                             "Ceil",
+                                             "ConstantOfShape",
+                                             "ConvInteger",
+                                             "DynamicQuantizeLinear",
+                                             "Equal",
+                                             "EyeLike",
+                                             "Floor",
+                                             "Greater",
+                                             "GreaterOrEqual",
+                                             "HammingWindow",
+                                             "HannWindow",
+                                             "Hardmax",
+                                             "IsInf",
+                                             "IsNaN",
+                                             "Less",
+                                             "LessOrEqual",
+                                             "MatMulInteger",
+                                             "NonZero",
+                                             "Not",
+                                             "OneHot",
+                                             "Or",
+                                             "QLinearConv",
+                                             "QLinearMatMul",
+                                             "Range",
+                                             "Round",
+                                             "Sign",
+                                             "Size",
+                                             "Unique",
+                                             "Xor"};
+  return kOps;
+}
+
 TEST(OperatorTableTest, EveryOperatorHasACase) {
   std::set<std::string> covered;
   for (const OperatorCase& operator_case : OperatorCases()) covered.insert(operator_case.op);
   for (const OperatorDef* def : OperatorTable()) {
-    EXPECT_TRUE(covered.contains(std::string(def->op))) << def->op;
+    const std::string op(def->op);
+    EXPECT_NE(covered.contains(op), NotDifferentiable().contains(op)) << op;
   }
 }
 
