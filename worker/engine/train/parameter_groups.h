@@ -16,8 +16,8 @@ void PrepareParameters(Graph& graph);
 // used afterwards.
 void ReleaseParameters(Graph& graph);
 
-// The parameters of `graph` in two groups: PACT's alphas with a rate and decay of their own, and
-// all others with options.weight_decay.
+// The parameters of `graph` in groups: PACT's alphas with a rate and decay of their own, learned
+// step sizes without decay, and all others with options.weight_decay.
 std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainOptions& options);
 
 }  // namespace quantry::engine
