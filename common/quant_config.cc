@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/nearest_name.h"
@@ -18,19 +19,19 @@ using Names = absl::Span<const absl::string_view>;
 
 constexpr size_t kMaxTextBytes = 64 << 10;
 constexpr int64_t kDefaultWindowSize = 10000;
+constexpr int64_t kMaxWindowSize = 1000000;
 constexpr double kDefaultMovingRate = 0.9;
 constexpr int kReferenceMaxBits = 16;
 
-constexpr absl::string_view kWeightQuantizers[] = {"abs_max", "channel_wise_abs_max",
-                                                   "moving_average_abs_max"};
-constexpr absl::string_view kActivationQuantizers[] = {"abs_max", "moving_average_abs_max"};
+constexpr absl::string_view kWeightQuantizers[] = {"abs_max",       "channel_wise_abs_max",
+                                                   "range_abs_max", "moving_average_abs_max",
+                                                   "lsq_weight",    "channel_wise_lsq_weight"};
+constexpr absl::string_view kActivationQuantizers[] = {"abs_max", "range_abs_max",
+                                                       "moving_average_abs_max", "lsq_act"};
 constexpr absl::string_view kPreprocessors[] = {"PACT"};
 constexpr absl::string_view kLayerTypes[] = {"Conv2D", "Linear"};
 constexpr absl::string_view kDtypes[] = {"int8"};
 // Values of the reference that a later release brings.
-constexpr absl::string_view kLaterWeightQuantizers[] = {"range_abs_max", "lsq_weight",
-                                                        "channel_wise_lsq_weight"};
-constexpr absl::string_view kLaterActivationQuantizers[] = {"range_abs_max", "lsq_act"};
 constexpr absl::string_view kLaterLayerTypes[] = {"Conv2DTranspose"};
 
 // The value for a message: as JSON, or its kind where that could be long.
@@ -96,17 +97,11 @@ absl::Status ReadBits(absl::string_view key, const Json& value, int& field) {
 }
 
 absl::Status ReadWindowSize(absl::string_view key, const Json& value, int64_t& field) {
-  if (!value.is_number_integer() || value.get<double>() < 1) {
-    return Refused(key, Shown(value), "whole numbers above 0");
+  if (!value.is_number_integer() || !(value.get<double>() >= 1) ||
+      value.get<double>() > static_cast<double>(kMaxWindowSize)) {
+    return Refused(key, Shown(value), absl::StrCat("whole numbers from 1 to ", kMaxWindowSize));
   }
-  if (value.get<double>() != kDefaultWindowSize) {
-    return Refused(key,
-                   absl::StrCat(Shown(value),
-                                ", but only range_abs_max looks at it, which comes "
-                                "with a later release"),
-                   absl::StrCat(kDefaultWindowSize, " (the default)"));
-  }
-  field = kDefaultWindowSize;
+  field = value.get<int64_t>();
   return absl::OkStatus();
 }
 
@@ -157,9 +152,9 @@ struct Key {
   absl::Status (*read)(absl::string_view key, const Json& value, QuantConfig& config);
 };
 
-template <std::string QuantConfig::*kField, const auto& kAllowed, const auto& kLater>
+template <std::string QuantConfig::*kField, const auto& kAllowed>
 absl::Status ReadNameInto(absl::string_view key, const Json& value, QuantConfig& config) {
-  QUANTRY_ASSIGN_OR_RETURN(config.*kField, ReadName(key, value, kAllowed, kLater));
+  QUANTRY_ASSIGN_OR_RETURN(config.*kField, ReadName(key, value, kAllowed, {}));
   return absl::OkStatus();
 }
 
@@ -183,10 +178,9 @@ constexpr Key kKeys[] = {
     {"weight_preprocess_type", ReadInto<&QuantConfig::weight_preprocess_type, ReadPreprocess>},
     {"activation_preprocess_type",
      ReadInto<&QuantConfig::activation_preprocess_type, ReadPreprocess>},
-    {"weight_quantize_type",
-     ReadNameInto<&QuantConfig::weight_quantize_type, kWeightQuantizers, kLaterWeightQuantizers>},
-    {"activation_quantize_type", ReadNameInto<&QuantConfig::activation_quantize_type,
-                                              kActivationQuantizers, kLaterActivationQuantizers>},
+    {"weight_quantize_type", ReadNameInto<&QuantConfig::weight_quantize_type, kWeightQuantizers>},
+    {"activation_quantize_type",
+     ReadNameInto<&QuantConfig::activation_quantize_type, kActivationQuantizers>},
     {"weight_bits", ReadInto<&QuantConfig::weight_bits, ReadBits>},
     {"activation_bits", ReadInto<&QuantConfig::activation_bits, ReadBits>},
     {"dtype", ReadDtype},
@@ -234,18 +228,44 @@ absl::Status UnknownKey(absl::string_view given) {
                                                  " Known keys: ", absl::StrJoin(names, ", ")));
 }
 
+bool Uses(const QuantConfig& config, absl::string_view quantizer) {
+  return config.weight_quantize_type == quantizer || config.activation_quantize_type == quantizer;
+}
+
+// An option that only one quantizer looks at, changed without that quantizer.
+absl::Status WithoutEffect(absl::string_view key, double value, absl::string_view quantizer,
+                           double allowed) {
+  return Refused(
+      key,
+      absl::StrCat(value, ", but neither weight_quantize_type nor activation_quantize_type is \"",
+                   quantizer, "\", the only one that looks at it"),
+      absl::StrCat(allowed, " (the default)"));
+}
+
+absl::Status CheckPact(absl::string_view preprocess_key,
+                       const std::optional<std::string>& preprocess, absl::string_view type_key,
+                       absl::string_view type) {
+  if (!preprocess || !absl::StrContains(type, "lsq")) return absl::OkStatus();
+  return Refused(preprocess_key,
+                 absl::StrCat("\"PACT\" while ", type_key, " is \"", type,
+                              "\", which learns its range itself"),
+                 absl::StrCat("null, or another ", type_key));
+}
+
 // What no single key can tell.
 absl::Status CheckCombinations(const QuantConfig& config) {
-  const bool averages = config.weight_quantize_type == "moving_average_abs_max" ||
-                        config.activation_quantize_type == "moving_average_abs_max";
-  if (config.moving_rate != kDefaultMovingRate && !averages) {
-    return Refused("moving_rate",
-                   absl::StrCat(config.moving_rate,
-                                ", but neither weight_quantize_type nor activation_quantize_type "
-                                "is \"moving_average_abs_max\", the only one that looks at it"),
-                   absl::StrCat(kDefaultMovingRate, " (the default)"));
+  if (config.moving_rate != kDefaultMovingRate && !Uses(config, "moving_average_abs_max")) {
+    return WithoutEffect("moving_rate", config.moving_rate, "moving_average_abs_max",
+                         kDefaultMovingRate);
   }
-  return absl::OkStatus();
+  if (config.window_size != kDefaultWindowSize && !Uses(config, "range_abs_max")) {
+    return WithoutEffect("window_size", static_cast<double>(config.window_size), "range_abs_max",
+                         kDefaultWindowSize);
+  }
+  QUANTRY_RETURN_IF_ERROR(CheckPact("weight_preprocess_type", config.weight_preprocess_type,
+                                    "weight_quantize_type", config.weight_quantize_type));
+  return CheckPact("activation_preprocess_type", config.activation_preprocess_type,
+                   "activation_quantize_type", config.activation_quantize_type);
 }
 
 }  // namespace

@@ -25,11 +25,9 @@ struct QuantConfig {
   // Integers are in [-q, q], q = 2^(bits-1) - 1. In [kMinQuantBits, kMaxQuantBits].
   int weight_bits = 8;
   int activation_bits = 8;
-  std::string dtype = "int8";  // storage type of weights in the artifact: "int8"
-  // Steps that range_abs_max looks back over; that quantizer comes with a later release, so only
-  // the default is accepted now.
-  int64_t window_size = 10000;
-  double moving_rate = 0.9;  // share of the past in a moving average; in (0, 1)
+  std::string dtype = "int8";   // storage type of weights in the artifact: "int8"
+  int64_t window_size = 10000;  // steps that range_abs_max looks back over; 1 to 1000000
+  double moving_rate = 0.9;     // share of the past in a moving average; in (0, 1)
   // Layer types that are quantized: "Conv2D", "Linear". Never empty.
   std::vector<std::string> quantizable_layer_type = {"Conv2D", "Linear"};
   // Fold BatchNorm into the convolutions before training instead of at export.

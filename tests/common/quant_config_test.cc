@@ -48,6 +48,13 @@ TEST(QuantConfigTest, EveryKeyTakesEffectAndIsWrittenBack) {
   EXPECT_EQ(ParseQuantConfig(QuantConfigToJson(*config)).value(), *config);
 }
 
+TEST(QuantConfigTest, WindowSizeComesWithRangeAbsMax) {
+  const auto config =
+      ParseQuantConfig(R"({"activation_quantize_type": "range_abs_max", "window_size": 500})");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->window_size, 500);
+}
+
 TEST(QuantConfigTest, EverySupportedNameIsAccepted) {
   for (const absl::string_view name : SupportedWeightQuantizers()) {
     EXPECT_EQ(ParseQuantConfig("{\"weight_quantize_type\": \"" + std::string(name) + "\"}")
@@ -93,15 +100,19 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"weight_bits": 18446744073709551615})", "weight_bits", "from 2 to 8"},
         Refusal{R"({"weight_bits": null})", "weight_bits is null", "whole numbers"},
         Refusal{R"({"weight_quantize_type": "abs_mx"})", "\"abs_mx\"", "did you mean 'abs_max'"},
-        Refusal{R"({"weight_quantize_type": "lsq_weight"})", "lsq_weight", "later release"},
+        Refusal{R"({"weight_quantize_type": "lsq_act"})", "lsq_act", "\"lsq_weight\""},
+        Refusal{R"({"weight_quantize_type": "lsq_weight", "weight_preprocess_type": "PACT"})",
+                "weight_preprocess_type is \"PACT\" while weight_quantize_type is \"lsq_weight\"",
+                "null, or another"},
+        Refusal{R"({"activation_quantize_type": "lsq_act", "activation_preprocess_type": "PACT"})",
+                "activation_preprocess_type is \"PACT\"", "null, or another"},
         Refusal{R"({"weight_quantize_type": ["abs_max"]})", "an array", "channel_wise_abs_max"},
-        Refusal{R"({"activation_quantize_type": "lsq_act"})", "lsq_act", "later release"},
-        Refusal{R"({"activation_quantize_type": "range_abs_max"})", "range_abs_max", "later"},
         Refusal{R"({"activation_quantize_type": "channel_wise_abs_max"})",
                 "activation_quantize_type is \"channel_wise_abs_max\"", "moving_average_abs_max"},
         Refusal{R"({"activation_preprocess_type": "pact"})", "\"pact\"", "null, \"PACT\""},
         Refusal{R"({"dtype": "int4"})", "dtype is \"int4\"", "int8"},
-        Refusal{R"({"window_size": 0})", "window_size is 0", "above 0"},
+        Refusal{R"({"window_size": 0})", "window_size is 0", "from 1 to 1000000"},
+        Refusal{R"({"window_size": 1000001})", "window_size is 1000001", "from 1 to 1000000"},
         Refusal{R"({"window_size": 500})", "window_size is 500", "range_abs_max"},
         Refusal{R"({"moving_rate": 1})", "moving_rate is 1", "below 1"},
         Refusal{R"({"moving_rate": 0.5, "activation_quantize_type": "abs_max"})",

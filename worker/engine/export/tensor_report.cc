@@ -4,14 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/engine/ops/fake_quantize.h"
-#include "worker/engine/quant/qparams.h"
 
 namespace quantry::engine {
 namespace {
 
 TensorReport ReportOf(const Node& layer, const Node& fake_quant) {
   const FakeQuantizeSpec spec = SpecOf(fake_quant);
-  const at::Tensor steps = StepSizes(EvaluationThreshold(fake_quant), spec.bits);
+  const at::Tensor steps = EvaluationQParams(fake_quant).step;
   return {.layer = layer.name(),
           .op_type = layer.op(),
           .value = fake_quant.input(kFakeQuantizeX)->name(),

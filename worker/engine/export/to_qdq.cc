@@ -13,7 +13,6 @@
 #include "worker/engine/passes/edit.h"
 #include "worker/engine/passes/fold_batch_norm.h"
 #include "worker/engine/quant/qparams.h"
-#include "worker/engine/quant/quantizer.h"
 
 namespace quantry::engine {
 namespace {
@@ -32,37 +31,38 @@ std::vector<Node*> FakeQuantizeNodes(const Graph& graph, bool weights) {
   return nodes;
 }
 
-// The threshold that the node evaluates with, checked.
-absl::StatusOr<at::Tensor> Threshold(const Node& node) {
-  const FakeQuantizeSpec spec = SpecOf(node);
+// What the node evaluates with, on the CPU and checked.
+absl::StatusOr<QParams> CheckedQParams(const Node& node) {
   const std::string& tensor = node.input(kFakeQuantizeX)->name();
-  const bool needs_state = !spec.is_weight || FindQuantizer(spec.quantizer)->averages;
   const bool seen = node.input(kFakeQuantizeInitialized)->tensor().item<float>() != 0;
-  if (needs_state && !seen) {
+  if (NeedsObservation(SpecOf(node)) && !seen) {
     return absl::FailedPreconditionError(
         absl::StrCat("the quantizer of '", tensor, "' has not seen any data: calibrate first"));
   }
-  at::Tensor threshold = EvaluationThreshold(node).cpu();
-  if (!threshold.isfinite().all().item<bool>()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the threshold of the quantizer of '", tensor, "' is not finite"));
+  QParams qparams = EvaluationQParams(node);
+  for (at::Tensor* part : {&qparams.step, &qparams.low, &qparams.high}) {
+    *part = part->cpu();
+    if (!part->isfinite().all().item<bool>()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the threshold of the quantizer of '", tensor, "' is not finite"));
+    }
   }
-  return threshold;
+  return qparams;
 }
 
 // Integers of b < 8 bits are stored times 2^(8-b), with a step as much smaller, which is exact: the
 // step of the layer's int32 bias (input step times weight step) is then as fine as with 8 bits.
 absl::Status LowerWeight(Graph& graph, Node* node) {
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor threshold, Threshold(*node));
+  QUANTRY_ASSIGN_OR_RETURN(const QParams qparams, CheckedQParams(*node));
   const FakeQuantizeSpec spec = SpecOf(*node);
   const Value* weight = node->input(kFakeQuantizeX);
   const std::string name = weight->name();
   const int spread = 1 << (kStoredBits - spec.bits);
   const at::Tensor integers =
-      QuantizeToInt8(weight->tensor().detach().cpu(), threshold, spec.bits, spec.axis) * spread;
+      QuantizeToIntegers(weight->tensor().detach().cpu(), qparams, spec.axis).to(at::kChar) *
+      spread;
   Value* stored = Constant(graph, absl::StrCat(name, ".q"), integers.contiguous());
-  Value* scale =
-      Constant(graph, absl::StrCat(name, ".step"), StepSizes(threshold, spec.bits) / spread);
+  Value* scale = Constant(graph, absl::StrCat(name, ".step"), qparams.step / spread);
   AttributeMap attributes;
   if (spec.axis >= 0) attributes["axis"] = spec.axis;
   const Node* dequantize =
@@ -72,16 +72,25 @@ absl::Status LowerWeight(Graph& graph, Node* node) {
   return absl::OkStatus();
 }
 
+// Whether QuantizeLinear by itself, which saturates at the type's bounds, would reach farther than
+// [low, high]: with fewer than 8 bits, and where nothing but 0 was seen. That int8 has -128, one
+// more than -q, is left to it: a Clip in front would cost a kernel.
+bool NeedsClip(const QParams& qparams, const FakeQuantizeSpec& spec) {
+  return spec.bits < kStoredBits || qparams.high.item<float>() == qparams.low.item<float>();
+}
+
 absl::Status LowerActivation(Graph& graph, Node* node) {
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor threshold, Threshold(*node));
+  QUANTRY_ASSIGN_OR_RETURN(const QParams qparams, CheckedQParams(*node));
   const FakeQuantizeSpec spec = SpecOf(*node);
   Value* x = node->input(kFakeQuantizeX);
   const std::string name = x->name();
-  Value* scale = Constant(graph, absl::StrCat(name, ".step"), StepSizes(threshold, spec.bits));
-  Value* zero_point = Constant(graph, absl::StrCat(name, ".zp"), at::zeros({}, at::kChar));
-  if (spec.bits < kStoredBits) {
-    Value* low = Constant(graph, absl::StrCat(name, ".clip_min"), -threshold);
-    Value* high = Constant(graph, absl::StrCat(name, ".clip_max"), threshold);
+  Value* scale = Constant(graph, absl::StrCat(name, ".step"), qparams.step);
+  Value* zero_point =
+      Constant(graph, absl::StrCat(name, ".zp"),
+               at::full({}, qparams.zero_point, spec.symmetric ? at::kChar : at::kByte));
+  if (NeedsClip(qparams, spec)) {
+    Value* low = Constant(graph, absl::StrCat(name, ".clip_min"), qparams.low);
+    Value* high = Constant(graph, absl::StrCat(name, ".clip_max"), qparams.high);
     x = graph.AddNode("Clip", absl::StrCat(name, ".clip"), {x, low, high})->output();
   }
   x = graph.AddNode("QuantizeLinear", absl::StrCat(name, ".q"), {x, scale, zero_point})->output();

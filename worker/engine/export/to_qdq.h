@@ -11,8 +11,9 @@ namespace quantry::engine {
 //  - weights become int8 initializers behind DequantizeLinear (per channel where they were trained
 //    so): the trained integers in [-q, q], times 2^(8-bits) so that biases keep 8-bit precision;
 //  - BatchNormalization is folded into them exactly (passes/fold_batch_norm.h);
-//  - activations go through QuantizeLinear and DequantizeLinear (int8, zero point 0); for fewer
-//    than 8 bits with a Clip to [-s, s] in front, so that the integers stay in [-q, q];
+//  - activations go through QuantizeLinear and DequantizeLinear (int8 and zero point 0, or, trained
+//    asymmetric, uint8); for fewer than 8 bits, and where s is 0, with a Clip to the trained range
+//    in front, so that the integers stay in theirs;
 //  - biases of layers with both become int32 with scale = input scale * weight scale. Where a bias
 //    would not fit (a channel whose weights are all but zero) the channel's weight scale is raised
 //    until it does;

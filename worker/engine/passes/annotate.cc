@@ -62,6 +62,7 @@ FakeQuantizeSpec WeightSpec(const QuantConfig& config, int64_t axis) {
           .axis = quantizer.per_channel ? axis : -1,
           .is_weight = true,
           .moving_rate = static_cast<float>(config.moving_rate),
+          .window_size = config.window_size,
           .pact = config.weight_preprocess_type.has_value()};
 }
 
@@ -71,6 +72,7 @@ FakeQuantizeSpec ActivationSpec(const QuantConfig& config) {
           .axis = -1,
           .is_weight = false,
           .moving_rate = static_cast<float>(config.moving_rate),
+          .window_size = config.window_size,
           .pact = config.activation_preprocess_type.has_value()};
 }
 

@@ -31,23 +31,52 @@ QUANTRY_INLINE float AbsMaxLoop(const float* __restrict x, int64_t n) {
   return std::bit_cast<float>(largest);
 }
 
+QUANTRY_INLINE float RoundHalfToEven(float value) { return (value + kRoundMagic) - kRoundMagic; }
+
 QUANTRY_INLINE void ForwardLoop(const float* __restrict x, float* __restrict y, int64_t n,
-                                float threshold, float step) {
+                                const Grid& grid) {
+  const float low = grid.low, high = grid.high, step = grid.step;
   for (int64_t i = 0; i < n; ++i) {
     float value = x[i];
-    value = value > threshold ? threshold : value;
-    value = value < -threshold ? -threshold : value;
-    y[i] = ((value / step + kRoundMagic) - kRoundMagic) * step;
+    value = value > high ? high : value;
+    value = value < low ? low : value;
+    y[i] = RoundHalfToEven(value / step) * step;
   }
 }
 
 QUANTRY_INLINE void BackwardLoop(const float* __restrict x, const float* __restrict dy,
-                                 float* __restrict dx, int64_t n, float threshold) {
+                                 float* __restrict dx, int64_t n, const Grid& grid) {
+  const float low = grid.low, high = grid.high;
   for (int64_t i = 0; i < n; ++i) {
     const float gradient = dy[i];
-    const float magnitude = std::bit_cast<float>(std::bit_cast<int32_t>(x[i]) & 0x7fffffff);
-    dx[i] = magnitude <= threshold ? gradient : 0.0f;
+    const float below = x[i] >= low ? gradient : 0.0f;
+    dx[i] = x[i] <= high ? below : 0.0f;
   }
+}
+
+// Of one element: dy times the derivative of its quantized value by the step.
+QUANTRY_INLINE float StepTerm(float x, float dy, const Grid& grid) {
+  const float v = x / grid.step;
+  // The magic only rounds what is in range; what is not, is replaced by a bound.
+  float derivative = RoundHalfToEven(v) - v;
+  derivative = x > grid.high ? grid.high / grid.step : derivative;
+  derivative = x < grid.low ? grid.low / grid.step : derivative;
+  return dy * derivative;
+}
+
+QUANTRY_INLINE double StepLoop(const float* __restrict x, const float* __restrict dy, int64_t n,
+                               const Grid& grid) {
+  float sums[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      sums[lane] += StepTerm(x[i + lane], dy[i + lane], grid);
+    }
+  }
+  double total = 0;
+  for (const float sum : sums) total += sum;
+  for (; i < n; ++i) total += StepTerm(x[i], dy[i], grid);
+  return total;
 }
 
 QUANTRY_INLINE double AlphaLoop(const float* __restrict x, const float* __restrict dy, int64_t n,
@@ -74,12 +103,15 @@ QUANTRY_INLINE double AlphaLoop(const float* __restrict x, const float* __restri
 
 #if QUANTRY_HAS_AVX2_CLONES
 QUANTRY_AVX2 float AbsMaxAvx2(const float* x, int64_t n) { return AbsMaxLoop(x, n); }
-QUANTRY_AVX2 void ForwardAvx2(const float* x, float* y, int64_t n, float threshold, float step) {
-  ForwardLoop(x, y, n, threshold, step);
+QUANTRY_AVX2 void ForwardAvx2(const float* x, float* y, int64_t n, const Grid& grid) {
+  ForwardLoop(x, y, n, grid);
 }
 QUANTRY_AVX2 void BackwardAvx2(const float* x, const float* dy, float* dx, int64_t n,
-                               float threshold) {
-  BackwardLoop(x, dy, dx, n, threshold);
+                               const Grid& grid) {
+  BackwardLoop(x, dy, dx, n, grid);
+}
+QUANTRY_AVX2 double StepAvx2(const float* x, const float* dy, int64_t n, const Grid& grid) {
+  return StepLoop(x, dy, n, grid);
 }
 QUANTRY_AVX2 double AlphaAvx2(const float* x, const float* dy, int64_t n, float alpha) {
   return AlphaLoop(x, dy, n, alpha);
@@ -105,14 +137,19 @@ float AbsMax(const float* x, int64_t n) {
   return AbsMaxLoop(x, n);
 }
 
-void FakeQuantizeForward(const float* x, float* y, int64_t n, float threshold, float step) {
-  QUANTRY_DISPATCH(ForwardAvx2(x, y, n, threshold, step));
-  ForwardLoop(x, y, n, threshold, step);
+void FakeQuantizeForward(const float* x, float* y, int64_t n, const Grid& grid) {
+  QUANTRY_DISPATCH(ForwardAvx2(x, y, n, grid));
+  ForwardLoop(x, y, n, grid);
 }
 
-void FakeQuantizeBackward(const float* x, const float* dy, float* dx, int64_t n, float threshold) {
-  QUANTRY_DISPATCH(BackwardAvx2(x, dy, dx, n, threshold));
-  BackwardLoop(x, dy, dx, n, threshold);
+void FakeQuantizeBackward(const float* x, const float* dy, float* dx, int64_t n, const Grid& grid) {
+  QUANTRY_DISPATCH(BackwardAvx2(x, dy, dx, n, grid));
+  BackwardLoop(x, dy, dx, n, grid);
+}
+
+double StepGradient(const float* x, const float* dy, int64_t n, const Grid& grid) {
+  QUANTRY_DISPATCH(StepAvx2(x, dy, n, grid));
+  return StepLoop(x, dy, n, grid);
 }
 
 double PactAlphaGradient(const float* x, const float* dy, int64_t n, float alpha) {

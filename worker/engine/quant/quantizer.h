@@ -8,26 +8,47 @@
 
 namespace quantry::engine {
 
-// What a quantizer has seen: tensors that live in the graph and are changed in place. Scalars, or
-// one element per channel.
+// What a quantizer has seen: tensors that live in the graph and are changed in place. Those of the
+// shape of `scale` are scalars, or have one element per channel, or, for an asymmetric activation,
+// two: how far the tensor reaches below and above 0.
 struct ObserverState {
-  at::Tensor scale;        // the threshold s that evaluation and export use
-  at::Tensor accum;        // moving averages only, else undefined
-  at::Tensor state;        // moving averages only, else undefined
+  at::Tensor scale;        // the threshold s that evaluation and export use; learned: the step size
+  at::Tensor accum;        // History::kSums, else undefined
+  at::Tensor state;        // History::kSums, else undefined
+  at::Tensor window;       // History::kWindow: [window_size, scale's shape], else undefined
+  at::Tensor count;        // History::kWindow: int64 scalar, tensors seen so far, else undefined
   at::Tensor initialized;  // scalar: 0 before the first observation, then 1
 };
 
-// One way of finding the threshold s. The instances are the lines of QuantizerTable().
+// How a tensor is looked at.
+struct ObserveOptions {
+  int bits = 8;              // 2..16
+  int64_t axis = -1;         // -1: the whole tensor; else per index of this axis
+  bool is_weight = false;    // an activation otherwise
+  bool symmetric = true;     // false: reach below and above 0 apart; activations only
+  double moving_rate = 0.9;  // moving averages: share of the past, in (0, 1)
+};
+
+// What a quantizer keeps beside its scale.
+enum class History {
+  kNone = 0,
+  kSums = 1,    // accum and state, both 0 at the start
+  kWindow = 2,  // window and count, both 0 at the start
+};
+
+// One way of finding the threshold s or step size. The instances are the lines of QuantizerTable().
 struct QuantizerDef {
   absl::string_view name;  // as in quant_config
   bool per_channel = false;
   bool for_weights = false;
   bool for_activations = false;
-  bool averages = false;  // keeps ObserverState.accum and .state
+  History history = History::kNone;
+  // `scale` is a step size, a parameter with a gradient; observing only finds its start.
+  bool learned = false;
 
-  // Takes max|x| of one tensor into the state and returns the s to quantize that tensor with. Sets
+  // Takes one tensor into the state and returns the scale to quantize that very tensor with. Sets
   // `initialized`. No gradient.
-  at::Tensor (*observe)(const at::Tensor& abs_max, double moving_rate, bool is_weight,
+  at::Tensor (*observe)(const at::Tensor& x, const ObserveOptions& options,
                         const ObserverState& state) = nullptr;
 };
 

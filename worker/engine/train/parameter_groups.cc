@@ -10,8 +10,8 @@
 namespace quantry::engine {
 namespace {
 
-bool IsPactAlpha(const std::vector<Value*>& alphas, const Value* value) {
-  return std::find(alphas.begin(), alphas.end(), value) != alphas.end();
+bool Contains(const std::vector<Value*>& values, const Value* value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
 }
 
 }  // namespace
@@ -36,9 +36,12 @@ std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainO
   ParameterGroup alphas{.weight_decay = options.pact_weight_decay,
                         .learning_rate_factor = options.pact_learning_rate_factor};
   ParameterGroup undecayed{.weight_decay = options.decay_norm_and_bias ? options.weight_decay : 0};
+  ParameterGroup steps;
   const std::vector<Value*> pact = PactAlphas(graph);
+  const std::vector<Value*> learned = LearnedSteps(graph);
   for (const Value* value : graph.initializers(InitializerRole::kParameter)) {
-    ParameterGroup& group = IsPactAlpha(pact, value)    ? alphas
+    ParameterGroup& group = Contains(pact, value)       ? alphas
+                            : Contains(learned, value)  ? steps
                             : value->tensor().dim() < 2 ? undecayed
                                                         : plain;
     group.parameters.push_back({value->name(), value->tensor()});
@@ -47,6 +50,7 @@ std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainO
   groups.push_back(std::move(plain));
   groups.push_back(std::move(undecayed));
   if (!alphas.parameters.empty()) groups.push_back(std::move(alphas));
+  if (!steps.parameters.empty()) groups.push_back(std::move(steps));
   return groups;
 }
 

@@ -16,9 +16,9 @@ void PrepareParameters(Graph& graph);
 // used afterwards.
 void ReleaseParameters(Graph& graph);
 
-// The parameters of `graph` in groups: PACT's alphas with a rate and decay of their own; biases and
-// norms (no dimension or one) without decay, unless options.decay_norm_and_bias; all others with
-// options.weight_decay.
+// The parameters of `graph` in groups: PACT's alphas with a rate and decay of their own; learned step
+// sizes without decay; biases and norms (no dimension or one) without decay, unless
+// options.decay_norm_and_bias; all others with options.weight_decay.
 std::vector<ParameterGroup> MakeParameterGroups(const Graph& graph, const TrainOptions& options);
 
 }  // namespace quantry::engine

@@ -108,6 +108,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Case{8, "channel_wise_abs_max", "moving_average_abs_max", false},
                       Case{8, "abs_max", "abs_max", false},
                       Case{8, "moving_average_abs_max", "moving_average_abs_max", true},
+                      Case{8, "range_abs_max", "range_abs_max", true},
+                      Case{6, "channel_wise_lsq_weight", "lsq_act", false},
                       Case{4, "channel_wise_abs_max", "moving_average_abs_max", false},
                       Case{4, "channel_wise_abs_max", "abs_max", true},
                       Case{3, "abs_max", "moving_average_abs_max", true}));
@@ -156,6 +158,31 @@ TEST(ToQdqExactTest, UncalibratedAndNotFiniteAreRefused) {
   RunGraph(graph, at::randn({1, 3, 8, 8}), RunPhase::kCalibrate);
   graph.FindValue("input.scale")->tensor().fill_(std::numeric_limits<float>::infinity());
   EXPECT_THAT(std::string(ToQdq(graph).status().message()), HasSubstr("'input' is not finite"));
+}
+
+TEST(ToQdqExactTest, PactWithAlphaBelowZeroExportsNothingButZeros) {
+  for (const int bits : {4, 8}) {
+    QuantConfig config;
+    config.weight_preprocess_type = config.activation_preprocess_type = "PACT";
+    config.weight_bits = config.activation_bits = bits;
+    const at::Tensor data = at::randn({4, 3, 8, 8});
+    Graph trained = Quantized(BuildSmallNet(16), config, data);
+    for (Value* alpha : PactAlphas(trained)) alpha->tensor().fill_(-0.5);
+    const auto qdq = ToQdq(trained);
+    ASSERT_TRUE(qdq.ok()) << qdq.status();
+    const auto executor = Executor::Create(*qdq).value();
+    const auto check = [](const Node& node, absl::Span<const at::Tensor>,
+                          absl::Span<const at::Tensor> outputs) {
+      const bool bias = node.op() == "DequantizeLinear" && node.input(0)->is_initializer() &&
+                        node.input(0)->tensor().scalar_type() == at::kInt;
+      if (node.op() == "DequantizeLinear" && !bias) {
+        EXPECT_EQ(outputs[0].abs().max().item<float>(), 0.0f) << node.name();
+      }
+      return absl::OkStatus();
+    };
+    ASSERT_TRUE(executor->Run({data}, {.phase = RunPhase::kEvaluate}, check).ok());
+    EXPECT_TRUE(at::allclose(RunGraph(*qdq, data), RunGraph(trained, data), 1e-4, 1e-5));
+  }
 }
 
 TEST(ToQdqExactTest, LayersLeftInFloatStayFloatAndAreFolded) {

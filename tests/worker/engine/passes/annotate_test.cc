@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/worker/engine/passes/small_net.h"
 #include "worker/engine/graph/verify.h"
 #include "worker/engine/passes/insert_fake_quant.h"
@@ -107,6 +109,69 @@ TEST(InsertFakeQuantTest, InsertsStateAndTakesItOutAgain) {
   ASSERT_TRUE(Verify(graph).ok()) << Verify(graph);
   EXPECT_EQ(graph.initializers().size(), initializers);
   EXPECT_TRUE(at::equal(RunGraph(graph, x), before));
+}
+
+TEST(InsertFakeQuantTest, WindowAndCountAreBuffersOfTheGraph) {
+  Graph graph = BuildSmallNet(1);
+  QuantConfig config;
+  config.weight_quantize_type = config.activation_quantize_type = "range_abs_max";
+  config.window_size = 3;
+  InsertFakeQuant(graph, *Annotate(graph, config, {}));
+  const Value* window = graph.FindValue("input.window");
+  const Value* count = graph.FindValue("stem.weight.count");
+  ASSERT_TRUE(window != nullptr && count != nullptr);
+  EXPECT_EQ(window->role(), InitializerRole::kBuffer);
+  EXPECT_EQ(window->tensor().sizes(), at::IntArrayRef({3}));
+  for (int i = 0; i < 4; ++i) RunGraph(graph, at::full({1, 3, 8, 8}, 4.0f - i), RunPhase::kTrain);
+  EXPECT_EQ(count->role(), InitializerRole::kBuffer);
+  EXPECT_EQ(count->tensor().item<int64_t>(), 4);
+  EXPECT_TRUE(at::equal(window->tensor(), at::tensor({1.0f, 3.0f, 2.0f})));
+  EXPECT_EQ(graph.FindValue("input.scale")->tensor().item<float>(), 3.0f);
+}
+
+TEST(InsertFakeQuantTest, LearnedStepsAreParametersThatCalibrationStarts) {
+  Graph graph = BuildSmallNet(1);
+  const int64_t parameters = graph.ParameterCount();
+  QuantConfig config;
+  config.weight_quantize_type = "channel_wise_lsq_weight";
+  config.activation_quantize_type = "lsq_act";
+  config.weight_bits = config.activation_bits = 4;
+  InsertFakeQuant(graph, *Annotate(graph, config, {}));
+  ASSERT_TRUE(Verify(graph).ok()) << Verify(graph);
+  EXPECT_EQ(LearnedSteps(graph).size(), 7u);
+  EXPECT_EQ(graph.ParameterCount(), parameters + 3 + 8 + 8 + 8 + kSmallNetClasses);
+  const at::Tensor x = at::randn({2, 3, 8, 8});
+  RunGraph(graph, x, RunPhase::kCalibrate);
+  const at::Tensor step = graph.FindValue("input.learned_step")->tensor();
+  EXPECT_NEAR(step.item<double>(), 2 * x.abs().mean().item<double>() / std::sqrt(7.0), 1e-6);
+  // From then on it is the optimizer's alone.
+  step.fill_(0.5);
+  RunGraph(graph, x * 9, RunPhase::kTrain);
+  EXPECT_EQ(step.item<float>(), 0.5f);
+}
+
+// g = 1 / sqrt(N * q): N is what one example has of an activation, and what a weight's channel has.
+TEST(InsertFakeQuantTest, LearnedStepsGetTheirGradientsScaled) {
+  Graph graph = BuildSmallNet(1);
+  QuantConfig config;
+  config.weight_quantize_type = "channel_wise_lsq_weight";
+  config.activation_quantize_type = "lsq_act";
+  config.weight_bits = config.activation_bits = 3;
+  InsertFakeQuant(graph, *Annotate(graph, config, {}));
+  RunGraph(graph, at::randn({2, 3, 8, 8}), RunPhase::kCalibrate);
+  const at::Tensor x = at::full({4, 3, 8, 8}, 1e6f);
+  const Node* node = graph.FindNode("input.fake_quant");
+  const at::Tensor step = graph.FindValue("input.learned_step")->tensor().set_requires_grad(true);
+  std::vector<at::Tensor> inputs;
+  for (const Value* value : node->inputs()) {
+    inputs.push_back(value == nullptr ? at::Tensor() : value->tensor());
+  }
+  inputs[0] = x;
+  const auto outputs =
+      FindOperator(kFakeQuantizeOp)->evaluate(*node, inputs, {.phase = RunPhase::kTrain});
+  outputs[0].sum().backward();
+  const double n = 3 * 8 * 8, q = 3;
+  EXPECT_NEAR(step.grad().item<double>(), 4 * n * q / std::sqrt(n * q), 1e-2);
 }
 
 TEST(InsertFakeQuantTest, EvaluatingBeforeCalibrationIsRefused) {

@@ -202,11 +202,11 @@ TEST(QparamsTest, IntegersAreWhatFakeQuantizeRoundsTo) {
   const at::Tensor x = at::randn({6, 50});
   const at::Tensor s = AbsMaxOf(x, 0) * 0.8;
   for (int bits = 2; bits <= 8; ++bits) {
-    const at::Tensor integers = QuantizeToInt8(x, s, bits, 0);
+    const at::Tensor integers = QuantizeToIntegers(x, QParamsOfThresholds(s, bits), 0);
     const at::Tensor steps = BroadcastAlong(StepSizes(s, bits), x, 0);
     EXPECT_TRUE(at::equal(integers.to(at::kFloat) * steps,
                           FakeQuantize(x, s, {}, {.bits = bits, .axis = 0})));
-    EXPECT_LE(integers.to(at::kInt).abs().max().item<int>(), QuantMax(bits));
+    EXPECT_LE(integers.abs().max().item<int>(), QuantMax(bits));
   }
 }
 
