@@ -55,7 +55,8 @@ void AddSubmit(CLI::App& app, CommandLine& line) {
                      "For builtin:NAME: safetensors or ONNX file with torchvision's names");
   command
       .add_option("--dataset", options->dataset,
-                  "Folder, file:///path/to/folder or synthetic://glyphs?...")
+                  "Folder, or a URI such as file:///path, csv:///list.csv, wds:///shards,\n"
+                  "cifar10:///folder, mnist:///folder, synthetic://glyphs?...")
       ->required();
   command.add_option("--eval-dataset", options->eval_dataset,
                      "The same for evaluation; else derived from --dataset");

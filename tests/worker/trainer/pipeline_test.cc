@@ -92,6 +92,32 @@ TEST_F(PipelineTest, FloatRunLeavesModelReportAndCheckpoint) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "float" / "model.onnx"));
 }
 
+// Writes `count` records of CIFAR-10's binary form, labels in turn.
+void WriteCifarBatch(const std::filesystem::path& path, int count) {
+  std::ofstream file(path, std::ios::binary);
+  for (int i = 0; i < count; ++i) {
+    file.put(static_cast<char>(i % 10));
+    for (int k = 0; k < 3072; ++k) file.put(static_cast<char>((i % 10) * 25 + k * i % 7));
+  }
+}
+
+TEST_F(PipelineTest, TrainsOnACifarFolder) {
+  WriteCifarBatch(folder_ / "data_batch_1.bin", 40);
+  WriteCifarBatch(folder_ / "data_batch_2.bin", 24);
+  WriteCifarBatch(folder_ / "test_batch.bin", 20);
+  RunOptions options = TinyFloat();
+  options.data.train_uri = "cifar10://" + folder_.string();
+  options.train.epochs = 1;
+  const auto result = Run(options, "cifar");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->has_float_top1());
+  const nlohmann::json report = Report("cifar");
+  EXPECT_EQ(report["settings"]["data"]["image_size"], 32);
+  EXPECT_EQ(report["settings"]["data"]["random_flip"], true);
+  EXPECT_EQ(report["classes"].size(), 10u);
+  EXPECT_EQ(report["corrupt_pictures"]["count"], 0);
+}
+
 TEST_F(PipelineTest, PtqQuantizesWithoutTraining) {
   const auto result = Run(TinyQuantized(RunMode::kPtq), "ptq");
   ASSERT_TRUE(result.ok()) << result.status();
