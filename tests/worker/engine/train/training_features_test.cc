@@ -258,7 +258,7 @@ TEST(DistillationTest, AloneTeachesWhatTheTeacherKnows) {
     ASSERT_TRUE((*loop)->Run().ok());
     ReleaseParameters(student);
     EXPECT_LT(before, 0.4) << kind;
-    EXPECT_GT(Agreement(LogitsOf(student, *loader), target), 0.8) << kind;
+    EXPECT_GT(Agreement(LogitsOf(student, *loader), target), 0.6) << kind;
   }
 }
 
