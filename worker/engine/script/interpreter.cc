@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/jit/ir/constants.h>
-#include <torch/csrc/jit/runtime/vararg_functions.h>
 
 #include <algorithm>
 #include <array>
@@ -101,6 +100,23 @@ bool IsTensorList(const c10::IValue& value) {
   return std::any_of(list.begin(), list.end(), [](const auto& item) { return item.isTensor(); });
 }
 
+c10::IValue Made(absl::string_view kind, const c10::Type& type, const jit::Stack& parts) {
+  if (kind == "prim::TupleConstruct") return c10::ivalue::Tuple::create(parts);
+  if (kind == "prim::ListConstruct") {
+    c10::impl::GenericList list(type.containedTypes().at(0));
+    for (const c10::IValue& part : parts) list.push_back(part);
+    return list;
+  }
+  c10::impl::GenericDict dict(type.containedTypes().at(0), type.containedTypes().at(1));
+  for (size_t i = 0; i + 1 < parts.size(); i += 2) dict.insert_or_assign(parts[i], parts[i + 1]);
+  return dict;
+}
+
+jit::Stack Elements(const c10::IValue& value) {
+  if (value.isTuple()) return jit::Stack(value.toTupleRef().elements());
+  return value.toListRef().vec();
+}
+
 // Numbers that a trace computed as tensors.
 c10::IValue AsTensor(const c10::IValue& value) {
   return value.isScalar() ? c10::IValue(at::scalar_tensor(
@@ -194,18 +210,9 @@ bool ScriptInterpreter::DispatchStructure(const jit::Node& node) {
     for (size_t i = 0; i < kLanes; ++i) {
       jit::Stack stack;
       for (const jit::Value* input : node.inputs()) stack.push_back(Get(input)[i]);
-      const size_t count = node.inputs().size();
-      if (kind == "prim::ListConstruct") {
-        jit::listConstruct(stack, *node.output()->type(), count);
-      } else if (kind == "prim::TupleConstruct") {
-        jit::tupleConstruct(stack, count);
-      } else if (kind == "prim::DictConstruct") {
-        jit::dictConstruct(stack, *node.output()->type(), count);
-      } else if (kind == "prim::ListUnpack") {
-        jit::listUnpack(stack, node.outputs().size());
-      } else {
-        jit::tupleUnpack(stack);
-      }
+      stack = makes ? jit::Stack{Made(kind, *node.output()->type(), stack)} : Elements(stack.at(0));
+      TORCH_CHECK(stack.size() == results.size(), "has ", stack.size(), " elements, ",
+                  results.size(), " are expected");
       for (size_t k = 0; k < results.size(); ++k) results[k][i] = stack.at(k);
     }
     for (size_t k = 0; k < results.size(); ++k) Set(node.outputs()[k], results[k]);
