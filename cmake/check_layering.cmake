@@ -16,6 +16,7 @@ set(rules
   "worker/engine/data|\"worker/engine/(graph|ops|import|zoo|passes|quant|train|evaluate|export)/"
   "worker/engine/passes|\"worker/engine/(import|zoo|data|train|export)/"
   "worker/engine/import|\"worker/engine/(zoo|data|train|export)/"
+  "worker/engine/script|\"worker/engine/(import|zoo|data|train|export)/"
   "worker/engine/zoo|\"worker/engine/(import|data|train|export)/"
   "worker/engine/weights|\"worker/engine/(zoo|data|train|export)/"
   "worker/engine/evaluate|\"worker/engine/(import|zoo|passes|train|export)/"

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Writes what the TorchScript parity test compares with.
+
+usage: export_torchscript.py FOLDER
+
+FOLDER/NAME/FORM.pt        FORM: traced_eval, traced_train, scripted_eval, scripted_train
+FOLDER/NAME/reference.pt   a dictionary: eval.input, eval.logits
+FOLDER/refused/NAME.pt     programs that can't be lowered
+
+Existing output is kept if this script has not changed since.
+"""
+import pathlib
+import sys
+import warnings
+
+import torch
+import torchvision
+
+SIZE = 64
+
+
+class Loops(torch.nn.Module):
+    """Loops over modules, branches on attributes, shapes and None, in-place operators."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = torch.nn.ModuleList(torch.nn.Conv2d(3, 3, 3, padding=1) for _ in range(3))
+        self.fc = torch.nn.Linear(3, 10)
+        self.times = 2
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+            x.relu_()
+        for i in range(self.times):
+            if i > 0:
+                x = x + 0.5 * x
+            else:
+                x += 1.0
+        if x.dim() == 4 and x.size(2) > 8:
+            x = x.mean([2, 3])
+        return self.fc(x.view(x.size(0), -1))
+
+
+class DataDependent(torch.nn.Module):
+    def forward(self, x):
+        if x.sum() > 0:
+            return x
+        return -x
+
+
+class Unknown(torch.nn.Module):
+    def forward(self, x):
+        return torch.special.i0(x)
+
+
+def write(name, model, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    images = torch.randn(4, 3, SIZE, SIZE)
+    for mode in ("train", "eval"):
+        model.train(mode == "train")
+        torch.jit.script(model).save(str(folder / f"scripted_{mode}.pt"))
+        state = {key: value.clone() for key, value in model.state_dict().items()}
+        torch.jit.trace(model, images, check_trace=False).save(str(folder / f"traced_{mode}.pt"))
+        model.load_state_dict(state)
+        if mode == "train":  # the trace has updated its statistics
+            traced = torch.jit.load(str(folder / "traced_train.pt"))
+            traced.load_state_dict(state)
+            traced.save(str(folder / "traced_train.pt"))
+    with torch.no_grad():
+        torch.save({"eval.input": images, "eval.logits": model(images)},
+                   folder / "reference.pt")
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    stamp = folder / "stamp"
+    script = pathlib.Path(__file__).read_text()
+    if stamp.exists() and stamp.read_text() == script:
+        return
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    torch.manual_seed(7)
+    for name in ("mobilenet_v2", "mobilenet_v3_small", "resnet18"):
+        write(name, torchvision.models.__dict__[name](num_classes=10), folder / name)
+    write("loops", Loops(), folder / "loops")
+    (folder / "refused").mkdir(parents=True, exist_ok=True)
+    for name, model in (("data_dependent", DataDependent()), ("unknown", Unknown())):
+        torch.jit.script(model).save(str(folder / "refused" / f"{name}.pt"))
+    stamp.write_text(script)
+
+
+if __name__ == "__main__":
+    main()

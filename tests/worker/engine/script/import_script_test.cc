@@ -1,0 +1,95 @@
+// TorchScript files compute what torch computes, in every form; those that can't be lowered say
+// where. The files come from tests/tools/export_torchscript.py.
+#include "worker/engine/script/import_script.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/serialization/pickle.h>
+
+#include <filesystem>
+
+#include "common/files.h"
+#include "worker/engine/evaluate/executor.h"
+
+namespace quantry::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+const ScriptOptions kPictures = {.input_shapes = {{3, 64, 64}}};
+
+fs::path Folder() { return QUANTRY_TORCHSCRIPT_FOLDER; }
+
+at::Tensor RunOne(const Graph& graph, const at::Tensor& input) {
+  const at::NoGradGuard no_grad;
+  auto executor = Executor::Create(graph);
+  EXPECT_TRUE(executor.ok()) << executor.status();
+  if (!executor.ok()) return {};
+  auto outputs = (*executor)->Run({input}, EvaluateContext{});
+  EXPECT_TRUE(outputs.ok()) << outputs.status();
+  return outputs.ok() ? outputs->at(0) : at::Tensor();
+}
+
+class ScriptParity : public testing::TestWithParam<std::string> {};
+
+TEST_P(ScriptParity, EvaluatesEveryForm) {
+  const fs::path folder = Folder() / GetParam();
+  const auto bytes = ReadFile(folder / "reference.pt");
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto reference =
+      torch::jit::pickle_load(std::vector<char>(bytes->begin(), bytes->end())).toGenericDict();
+  const at::Tensor input = reference.at("eval.input").toTensor();
+  const at::Tensor expected = reference.at("eval.logits").toTensor();
+  std::vector<std::string> first;
+  for (const char* form : {"traced_eval", "traced_train", "scripted_eval", "scripted_train"}) {
+    SCOPED_TRACE(form);
+    const auto graph = ImportTorchScriptFile(folder / (std::string(form) + ".pt"), kPictures);
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    const at::Tensor logits = RunOne(*graph, input);
+    ASSERT_TRUE(logits.defined());
+    EXPECT_LE((logits - expected).norm().item<double>(), 1e-4 * expected.norm().item<double>());
+    // Another batch size than the one of the trace.
+    EXPECT_TRUE(
+        at::allclose(RunOne(*graph, input.slice(0, 0, 1)), expected.slice(0, 0, 1), 1e-3, 1e-5));
+    EXPECT_GT(graph->ParameterCount(), 0);
+    std::vector<std::string> ops;
+    const auto order = graph->TopologicalOrder();
+    ASSERT_TRUE(order.ok()) << order.status();
+    for (const Node* node : *order) {
+      if (node->op() != "Dropout") ops.push_back(node->op());
+    }
+    if (first.empty()) first = ops;
+    EXPECT_EQ(ops, first);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, ScriptParity,
+                         testing::Values("loops", "mobilenet_v2", "mobilenet_v3_small", "resnet18"),
+                         [](const auto& network) { return network.param; });
+
+TEST(ImportTorchScript, NamesControlFlowThatDependsOnData) {
+  const auto graph = ImportTorchScriptFile(Folder() / "refused" / "data_dependent.pt", kPictures);
+  ASSERT_FALSE(graph.ok());
+  EXPECT_THAT(std::string(graph.status().message()), HasSubstr("export_torchscript.py:"));
+}
+
+TEST(ImportTorchScript, NamesAnUnknownOperator) {
+  const auto graph = ImportTorchScriptFile(Folder() / "refused" / "unknown.pt", kPictures);
+  ASSERT_FALSE(graph.ok());
+  EXPECT_THAT(std::string(graph.status().message()), HasSubstr("i0"));
+  EXPECT_THAT(std::string(graph.status().message()), HasSubstr("export_torchscript.py:"));
+}
+
+TEST(ImportTorchScript, RefusesTruncatedFiles) {
+  const auto bytes = ReadFile(Folder() / "loops" / "scripted_eval.pt");
+  ASSERT_TRUE(bytes.ok());
+  for (size_t length = 0; length < bytes->size(); length += 1 + bytes->size() / 37) {
+    EXPECT_EQ(ImportTorchScript(bytes->substr(0, length), kPictures).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace quantry::engine

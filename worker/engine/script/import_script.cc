@@ -1,0 +1,135 @@
+#include "worker/engine/script/import_script.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <exception>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/files.h"
+#include "common/status_macros.h"
+#include "worker/engine/graph/verify.h"
+#include "worker/engine/ops/operator.h"
+#include "worker/engine/passes/assign_roles.h"
+#include "worker/engine/passes/canonicalize.h"
+#include "worker/engine/script/interpreter.h"
+#include "worker/engine/script/lowering.h"
+
+namespace quantry::engine {
+namespace {
+
+constexpr size_t kMaxFileBytes = size_t{1} << 31;
+
+void CollectOutputs(const Lanes& result, Lowering& lowering, std::vector<Operand>& outputs) {
+  if (result[0].isTensor()) {
+    outputs.push_back(lowering.OperandOf(result));
+    return;
+  }
+  if (result[0].isNone()) return;
+  TORCH_CHECK(result[0].isTuple() || result[0].isList(),
+              "the model returns something else than tensors");
+  const auto elements = [](const c10::IValue& value) {
+    return value.isTuple() ? std::vector<c10::IValue>(value.toTupleRef().elements())
+                           : value.toListRef().vec();
+  };
+  const auto first = elements(result[0]);
+  const auto second = elements(result[1]);
+  TORCH_CHECK(first.size() == second.size(), "the number of outputs depends on the batch size");
+  for (size_t i = 0; i < first.size(); ++i) {
+    CollectOutputs({first[i], second[i]}, lowering, outputs);
+  }
+}
+
+std::vector<std::string> Lower(const torch::jit::Module& module, const ScriptOptions& options,
+                               Graph& graph) {
+  Lowering lowering(graph);
+  for (const auto& parameter : module.named_parameters()) {
+    lowering.NameTensor(parameter.value, parameter.name, /*parameter=*/true);
+  }
+  for (const auto& buffer : module.named_buffers()) {
+    lowering.NameTensor(buffer.value, buffer.name, /*parameter=*/false);
+  }
+  const auto program = module.get_method("forward").graph()->copy();
+  torch::jit::Inline(*program);
+  std::vector<Lanes> inputs = {{module._ivalue(), module._ivalue()}};
+  for (const auto& shape : options.input_shapes) {
+    const std::string name = inputs.size() == 1 ? "input" : absl::StrCat("input", inputs.size());
+    inputs.push_back(lowering.ToLanes(lowering.AddInput(name, shape)));
+  }
+  std::vector<Operand> outputs;
+  for (const Lanes& result : ScriptInterpreter(lowering).Run(*program, inputs)) {
+    CollectOutputs(result, lowering, outputs);
+  }
+  TORCH_CHECK(!outputs.empty(), "the model returns no tensor");
+  for (const Operand& output : outputs) graph.AddOutput(output.value);
+  graph.Rename(outputs[0].value, outputs.size() == 1 ? "logits" : "output");
+  std::vector<std::string> parameters;
+  for (const Value* parameter : lowering.parameters()) parameters.push_back(parameter->name());
+  return parameters;
+}
+
+absl::StatusOr<Graph> Import(absl::string_view bytes, const ScriptOptions& options) {
+  if (!LooksLikeTorchScript(bytes) || bytes.size() >= kMaxFileBytes) {
+    return absl::InvalidArgumentError("not a TorchScript file of less than 2 GiB");
+  }
+  std::istringstream stream{std::string(bytes)};
+  const torch::jit::Module module = torch::jit::load(stream, at::Device(at::kCPU));
+  Graph graph;
+  graph.name = "torchscript";
+  graph.doc = "torchscript";
+  const std::vector<std::string> parameters = Lower(module, options, graph);
+  graph.RemoveDead();
+  QUANTRY_RETURN_IF_ERROR(VerifyOperators(graph));
+  QUANTRY_RETURN_IF_ERROR(SplitMergedInitializers(graph));
+  AssignRoles(graph);
+  QUANTRY_RETURN_IF_ERROR(Canonicalize(graph));
+  AssignRoles(graph);
+  for (const std::string& name : parameters) {
+    Value* value = graph.FindValue(name);
+    const bool trainable = value != nullptr && value->is_initializer() &&
+                           value->role() == InitializerRole::kConstant &&
+                           value->tensor().scalar_type() == at::kFloat;
+    if (trainable) graph.SetRole(value, InitializerRole::kParameter);
+  }
+  QUANTRY_RETURN_IF_ERROR(Verify(graph));
+  QUANTRY_RETURN_IF_ERROR(VerifyOperators(graph));
+  return graph;
+}
+
+std::string FirstLine(absl::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+}  // namespace
+
+bool LooksLikeTorchScript(absl::string_view head) {
+  return absl::StartsWith(head, absl::string_view("PK\x03\x04", 4));
+}
+
+// The edge where exceptions of LibTorch and the standard library end.
+absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOptions& options) {
+  const at::NoGradGuard no_grad;
+  try {
+    return Import(bytes, options);
+  } catch (const c10::Error& error) {
+    return absl::InvalidArgumentError(absl::StrCat("the TorchScript model can't be read: ",
+                                                   FirstLine(error.what_without_backtrace())));
+  } catch (const std::exception& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the TorchScript model can't be read: ", FirstLine(error.what())));
+  }
+}
+
+absl::StatusOr<Graph> ImportTorchScriptFile(const std::filesystem::path& path,
+                                            const ScriptOptions& options) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  absl::StatusOr<Graph> graph = ImportTorchScript(bytes, options);
+  if (graph.ok()) return graph;
+  return WithContext(graph.status(), absl::StrCat("model ", path.filename().string()));
+}
+
+}  // namespace quantry::engine
