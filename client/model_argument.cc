@@ -71,7 +71,7 @@ absl::StatusOr<ModelArgument> ParseModelArgument(absl::string_view argument) {
   }
   if (argument.empty()) {
     return absl::InvalidArgumentError(
-        "the model is empty; allowed: an ONNX file, builtin:NAME, job:ID");
+        "the model is empty; allowed: an ONNX or TorchScript file, builtin:NAME, job:ID");
   }
   return ModelArgument(std::filesystem::path(std::string(argument)));
 }

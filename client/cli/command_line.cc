@@ -163,8 +163,8 @@ absl::StatusOr<std::vector<std::string>> InspectArguments(const std::string& arg
     return absl::InvalidArgumentError(absl::StrCat(
         "model '", argument, "': a job's model must be fetched first, with 'quantry download ",
         source.job(),
-        " --artifact model.float.onnx --output DIR'; allowed: an ONNX file, "
-        "builtin:NAME"));
+        " --artifact model.float.onnx --output DIR'; allowed: an ONNX or TorchScript "
+        "file, builtin:NAME"));
   }
   const v1::BuiltinModel& builtin = source.builtin();
   std::vector<std::string> arguments = {"inspect", "--builtin", builtin.name()};

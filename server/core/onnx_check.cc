@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
@@ -37,10 +38,15 @@ int ExpectedWireType(int field) {
 absl::Status NotOnnx(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("the model is no ONNX file (", why,
                                                  "); export it with torch.onnx.export or "
-                                                 "another tool that writes ONNX"));
+                                                 "another tool that writes ONNX, or save it "
+                                                 "with torch.jit.trace or torch.jit.script"));
 }
 
 }  // namespace
+
+bool LooksLikeTorchScript(absl::string_view head) {
+  return absl::StartsWith(head, absl::string_view("PK\x03\x04", 4));
+}
 
 absl::Status CheckOnnxHead(absl::string_view head, int64_t file_size) {
   google::protobuf::io::CodedInputStream input(reinterpret_cast<const uint8_t*>(head.data()),

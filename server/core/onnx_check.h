@@ -11,6 +11,9 @@ namespace quantry::server {
 // How many bytes from a file's start CheckOnnxHead wants to see.
 inline constexpr int64_t kOnnxHeadBytes = 64 << 10;
 
+// Whether a file that starts with `head` is a zip archive, as TorchScript models are.
+bool LooksLikeTorchScript(absl::string_view head);
+
 // Whether a file of `file_size` bytes that starts with `head` can be an ONNX model: walks the
 // top-level fields of ModelProto's wire format (protobuf field numbers after onnx.proto: 1
 // ir_version, 2-6, 7 graph, 8 opset_import, 14, 20, 25) as far as `head` reaches. A cheap filter

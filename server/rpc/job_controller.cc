@@ -98,6 +98,7 @@ absl::StatusOr<std::string> JobController::ResolveModel(const v1::ModelSource& s
 absl::Status JobController::CheckModelBlob(const std::string& sha256) {
   QUANTRY_ASSIGN_OR_RETURN(const auto reader, state_.blobs.Open(sha256));
   QUANTRY_ASSIGN_OR_RETURN(const std::string head, reader->Read(kOnnxHeadBytes));
+  if (LooksLikeTorchScript(head)) return absl::OkStatus();
   const absl::Status status = CheckOnnxHead(head, reader->size());
   if (status.ok()) return status;
   return BadRequestError("MODEL_INVALID", {{"spec.model.blob", std::string(status.message())}});

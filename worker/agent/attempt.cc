@@ -87,7 +87,7 @@ absl::Status Attempt::Prepare() {
 absl::Status Attempt::FetchModel(v1::TrainerSpec& spec) {
   if (work_.model_blob().empty()) return absl::OkStatus();
   const bool is_weights = spec.job().model().has_builtin();
-  const fs::path path = folder_ / (is_weights ? "input.weights" : "input.onnx");
+  const fs::path path = folder_ / (is_weights ? "input.weights" : "input.model");
   bool hit = false;
   QUANTRY_RETURN_IF_ERROR(environment_.cache.LinkTo(
       work_.model_blob(), path,

@@ -11,6 +11,7 @@
 #include "worker/engine/import/import_onnx.h"
 #include "worker/engine/import/inspect.h"
 #include "worker/engine/passes/annotate.h"
+#include "worker/engine/script/import_script.h"
 #include "worker/engine/zoo/zoo.h"
 #include "worker/trainer/run_command.h"
 
@@ -95,24 +96,35 @@ void PrintText(const Json& json) {
   }
 }
 
+// A model without a file in ONNX is described as the file that it would be.
+absl::StatusOr<Json> DescribeGraph(engine::Graph graph) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, engine::WriteOnnx(graph));
+  QUANTRY_ASSIGN_OR_RETURN(const auto summary, engine::DescribeOnnx(bytes));
+  Json json = ToJson(summary);
+  AddQuantized(std::move(graph), json);
+  return json;
+}
+
 absl::StatusOr<Json> DescribeFile(const InspectCommand& command) {
+  if (engine::IsTorchScriptFile(command.model)) {
+    QUANTRY_ASSIGN_OR_RETURN(
+        engine::Graph graph,
+        engine::ImportTorchScriptFile(
+            command.model, {.input_shapes = {{3, command.image_size, command.image_size}}}));
+    return DescribeGraph(std::move(graph));
+  }
   QUANTRY_ASSIGN_OR_RETURN(const auto summary, engine::DescribeOnnxFile(command.model));
   Json json = ToJson(summary);
   AddQuantized(engine::ImportOnnxFile(command.model), json);
   return json;
 }
 
-// A built-in network is described as the ONNX file that it would be.
 absl::StatusOr<Json> DescribeBuiltin(const InspectCommand& command) {
   QUANTRY_ASSIGN_OR_RETURN(
       engine::Graph graph,
       engine::BuildZooModel(command.builtin,
                             {.num_classes = command.num_classes, .width = command.width}));
-  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, engine::WriteOnnx(graph));
-  QUANTRY_ASSIGN_OR_RETURN(const auto summary, engine::DescribeOnnx(bytes));
-  Json json = ToJson(summary);
-  AddQuantized(std::move(graph), json);
-  return json;
+  return DescribeGraph(std::move(graph));
 }
 
 }  // namespace

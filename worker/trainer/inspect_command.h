@@ -12,12 +12,13 @@ struct InspectCommand {
   std::string builtin;          // name of a built-in network; empty: the file
   int64_t num_classes = 1000;   // of the built-in network; >= 2
   double width = 1.0;           // channel multiplier of the built-in network; in (0, 4]
+  int64_t image_size = 224;     // of the pictures that a TorchScript model is read for; >= 1
   bool json = false;            // one JSON object instead of text for people
 };
 
-// `quantry-trainer inspect MODEL`: what an ONNX file or a built-in network is, its operators, which
-// the engine lacks, and what the default quant_config would quantize. Returns the exit code:
-// kExitFailed if the file is no ONNX model or can't be used.
+// `quantry-trainer inspect MODEL`: what an ONNX or TorchScript file or a built-in network is, its
+// operators, which the engine lacks, and what the default quant_config would quantize. Returns the
+// exit code: kExitFailed if the file is no model or can't be used.
 int InspectModel(const InspectCommand& command);
 
 }  // namespace quantry::trainer

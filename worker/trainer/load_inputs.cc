@@ -11,6 +11,7 @@
 #include "worker/engine/data/open_dataset.h"
 #include "worker/engine/evaluate/evaluate_model.h"
 #include "worker/engine/import/import_onnx.h"
+#include "worker/engine/script/import_script.h"
 #include "worker/engine/weights/load_weights.h"
 #include "worker/engine/weights/read_weights.h"
 #include "worker/engine/zoo/zoo.h"
@@ -61,8 +62,17 @@ absl::StatusOr<std::optional<int64_t>> FixedImageSize(const engine::Graph& model
   return (*shape)[2];
 }
 
-absl::Status ReadOnnx(RunOptions& options, const Dataset& dataset, RunInputs& inputs) {
-  QUANTRY_ASSIGN_OR_RETURN(inputs.model, engine::ImportOnnxFile(options.model_path));
+// The graph of an ONNX or TorchScript file, told apart by content. TorchScript knows no input
+// sizes: it is read for pictures of `script_size` pixels.
+absl::StatusOr<engine::Graph> ReadGraph(const std::filesystem::path& path, int64_t script_size) {
+  if (!engine::IsTorchScriptFile(path)) return engine::ImportOnnxFile(path);
+  return engine::ImportTorchScriptFile(path, {.input_shapes = {{3, script_size, script_size}}});
+}
+
+absl::Status ReadModelFile(RunOptions& options, const Dataset& dataset, RunInputs& inputs) {
+  const int64_t script_size =
+      options.data.image_size.value_or(dataset.native_size().value_or(kDefaultImageSize));
+  QUANTRY_ASSIGN_OR_RETURN(inputs.model, ReadGraph(options.model_path, script_size));
   QUANTRY_ASSIGN_OR_RETURN(const std::string digest, Sha256HexOfFile(options.model_path));
   inputs.model_identity = absl::StrCat("sha256:", digest);
   QUANTRY_ASSIGN_OR_RETURN(const std::optional<int64_t> fixed, FixedImageSize(inputs.model));
@@ -115,7 +125,7 @@ void FreeBatchDimension(const engine::Graph& model) {
 
 absl::Status LoadModel(RunOptions& options, const Dataset& dataset, RunInputs& inputs) {
   QUANTRY_RETURN_IF_ERROR(options.builtin ? BuildBuiltin(options, dataset, inputs)
-                                          : ReadOnnx(options, dataset, inputs));
+                                          : ReadModelFile(options, dataset, inputs));
   QUANTRY_RETURN_IF_ERROR(engine::CheckClassifier(
       inputs.model, *options.data.image_size, static_cast<int64_t>(dataset.class_names().size())));
   FreeBatchDimension(inputs.model);

@@ -25,7 +25,7 @@ void AddRun(CLI::App& app, RunCommand& run) {
 CLI::App* AddInspect(CLI::App& app, InspectCommand& inspect) {
   CLI::App* command = app.add_subcommand("inspect", "Describe a model");
   CLI::Option_group* which = command->add_option_group("model");
-  which->add_option("model", inspect.model, "ONNX file");
+  which->add_option("model", inspect.model, "ONNX or TorchScript file");
   CLI::Option* builtin =
       which->add_option("--builtin", inspect.builtin, "A built-in network instead of a file");
   which->require_option(1);
@@ -33,6 +33,10 @@ CLI::App* AddInspect(CLI::App& app, InspectCommand& inspect) {
       ->needs(builtin);
   command->add_option("--width", inspect.width, "Its channel multiplier (default 1)")
       ->needs(builtin);
+  command
+      ->add_option("--image-size", inspect.image_size,
+                   "Pixels that a TorchScript model is read for (default 224)")
+      ->check(CLI::Range(1, 8192));
   command->add_flag("--json", inspect.json, "One JSON object");
   return command;
 }

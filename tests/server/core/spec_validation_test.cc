@@ -176,6 +176,12 @@ TEST(OnnxCheck, AcceptsAModelAndTheHeadOfOne) {
   EXPECT_TRUE(CheckOnnxHead(large, 7 + (1 << 21)).ok());
 }
 
+TEST(OnnxCheck, TellsTorchScriptByItsArchive) {
+  EXPECT_TRUE(LooksLikeTorchScript(std::string("PK\x03\x04zip", 7)));
+  EXPECT_FALSE(LooksLikeTorchScript("PK"));
+  EXPECT_FALSE(LooksLikeTorchScript(kModel));
+}
+
 TEST(OnnxCheck, RefusesOtherFiles) {
   EXPECT_FALSE(Check("hello, this is a text").ok());
   EXPECT_FALSE(Check(std::string("PK\x03\x04zip", 7)).ok());

@@ -118,6 +118,20 @@ TEST_F(PipelineTest, TrainsOnACifarFolder) {
   EXPECT_EQ(report["corrupt_pictures"]["count"], 0);
 }
 
+TEST_F(PipelineTest, QuantizesATorchScriptModel) {
+  RunOptions options = TinyFloat();
+  options.mode = RunMode::kQat;
+  options.builtin.reset();
+  options.model_path = QUANTRY_TORCHSCRIPT_FOLDER "/loops/scripted_train.pt";
+  options.data.train_uri = "synthetic://glyphs?classes=10&size=32&train=64&val=32&seed=1";
+  options.train.epochs = 1;
+  const auto result = Run(options, "script");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->fake_quant_top1(), result->artifact_top1());
+  EXPECT_EQ(result->layers_size(), 8);  // weight and input of three convolutions and of fc
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "script" / "model.onnx"));
+}
+
 TEST_F(PipelineTest, PtqQuantizesWithoutTraining) {
   const auto result = Run(TinyQuantized(RunMode::kPtq), "ptq");
   ASSERT_TRUE(result.ok()) << result.status();

@@ -5,7 +5,9 @@
 #include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <array>
 #include <exception>
+#include <fstream>
 #include <sstream>
 
 #include "absl/strings/match.h"
@@ -122,6 +124,12 @@ absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOpt
     return absl::InvalidArgumentError(
         absl::StrCat("the TorchScript model can't be read: ", FirstLine(error.what())));
   }
+}
+
+bool IsTorchScriptFile(const std::filesystem::path& path) {
+  std::array<char, 4> head = {};
+  std::ifstream(path, std::ios::binary).read(head.data(), head.size());
+  return LooksLikeTorchScript(absl::string_view(head.data(), head.size()));
 }
 
 absl::StatusOr<Graph> ImportTorchScriptFile(const std::filesystem::path& path,

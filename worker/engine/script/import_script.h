@@ -22,6 +22,9 @@ struct ScriptOptions {
 // are not.
 bool LooksLikeTorchScript(absl::string_view head);
 
+// The same of a file on disk; false for one that can't be read.
+bool IsTorchScriptFile(const std::filesystem::path& path);
+
 // Reads a TorchScript model, traced or scripted, in train or eval mode, into the graph that
 // ImportOnnx gives: BatchNorm and Dropout stay and follow the phase of the run. Parameters and
 // buffers have their qualified names.
