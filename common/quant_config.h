@@ -12,7 +12,20 @@
 
 namespace quantry {
 
-// How a model is to be quantized: the keys, defaults and meanings of PaddleSlim's QAT config.
+// Layers that are quantized in another way than the rest. Absent: as the rest.
+struct QuantOverride {
+  std::string pattern;  // of layers whose name, or whose weight's name, contains it; not empty
+  bool skip = false;    // stays in float; then nothing else is set
+  std::optional<int> weight_bits;
+  std::optional<int> activation_bits;
+  std::optional<std::string> weight_quantize_type;
+  std::optional<std::string> activation_quantize_type;
+
+  friend bool operator==(const QuantOverride&, const QuantOverride&) = default;
+};
+
+// How a model is to be quantized: the keys, defaults and meanings of PaddleSlim's QAT config, and
+// those that are ours.
 // docs/quant_config.md explains each for users. An object that came out of ParseQuantConfig is
 // valid.
 struct QuantConfig {
@@ -34,6 +47,26 @@ struct QuantConfig {
   bool fuse_conv_bn = false;
   // Layers whose name, or whose weight's name, contains one of these stay in float.
   std::vector<std::string> not_quant_pattern = {"skip_quant"};
+
+  // The runtime that is to serve the model: "onnxruntime", "tensorrt", "openvino"; or "paddle",
+  // which computes what the reference computes, to the letter.
+  std::string profile = "onnxruntime";
+  // Activations: [-s, s] on signed integers, or false: a range of their own on both sides of 0, on
+  // 2^bits integers with a zero_point.
+  bool activation_symmetric = true;
+  // Storage type of activations in the artifact: "int8", "uint8"; absent: int8 if symmetric.
+  std::optional<std::string> activation_dtype;
+  // How thresholds are found from what calibration sees: "abs_max", "percentile", "mse", "kl".
+  std::string calibrator = "abs_max";
+  double calibrator_percentile = 99.99;  // share of |x| below the threshold, percent; (50, 100]
+  // Bits of weights and activations of the first and the last quantized layer; absent: as the rest.
+  std::optional<int> first_last_bits;
+  // The first that matches a layer decides, after not_quant_pattern and before first_last_bits.
+  std::vector<QuantOverride> overrides;
+  // A published setting of PACT: "calibrated", "alpha100", "alpha20"; absent: as training says.
+  std::optional<std::string> pact_setting;
+  // Whether the scale of every quantized layer's output is followed and reported.
+  bool output_scales = false;
 
   friend bool operator==(const QuantConfig&, const QuantConfig&) = default;
 };
