@@ -1,5 +1,6 @@
 """torch.ao's side of the comparison: float training, and quantization-aware training in FX graph mode,
 on the pictures, in the order and with the recipe of quantry-trainer."""
+import math
 import struct
 import zlib
 
@@ -100,16 +101,23 @@ def make_network(name, width, classes):
 
 
 def train(model, data, recipe, seed):
-    """SGD with momentum at a constant rate; a last batch that is not full is dropped."""
+    """SGD with momentum; a last batch that is not full is dropped. With "schedule" "cosine" the rate
+    falls to 0 along half a cosine, step by step; else it is constant."""
     pictures, labels = data
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe["learningRate"],
                                 momentum=recipe["momentum"], weight_decay=recipe["weightDecay"])
     size = recipe["batchSize"]
+    steps = recipe["epochs"] * (len(labels) // size)
+    step = 0
     for epoch in range(recipe["epochs"]):
         model.train()
         order = torch.tensor(order_of_epoch(len(labels), seed, epoch))
         for start in range(0, len(order) - size + 1, size):
             batch = order[start:start + size]
+            if recipe["schedule"] == "cosine":
+                share = 0.5 * (1 + math.cos(math.pi * step / steps))
+                optimizer.param_groups[0]["lr"] = recipe["learningRate"] * share
+            step += 1
             optimizer.zero_grad(set_to_none=True)
             logits = model(pictures[batch].contiguous(memory_format=torch.channels_last))
             torch.nn.functional.cross_entropy(logits, labels[batch]).backward()
