@@ -57,7 +57,8 @@ absl::Status LowerWeight(Graph& graph, Node* node) {
   const FakeQuantizeSpec spec = SpecOf(*node);
   const Value* weight = node->input(kFakeQuantizeX);
   const std::string name = weight->name();
-  const int spread = 1 << (kStoredBits - spec.bits);
+  int64_t spread = 1;  // of what the integers reach: DoReFa's need one bit more than their name says
+  while (qparams.qmax * spread * 2 <= QuantMax(kStoredBits)) spread *= 2;
   const at::Tensor integers =
       QuantizeToIntegers(weight->tensor().detach().cpu(), qparams, spec.axis).to(at::kChar) *
       spread;
