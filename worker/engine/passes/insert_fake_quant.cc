@@ -60,7 +60,10 @@ void InsertOne(Graph& graph, const PlannedTensor& planned) {
   const Node* node =
       graph.AddNode(kFakeQuantizeOp, absl::StrCat(name, ".fake_quant"), inputs, ToAttributes(spec));
   node->output()->type = planned.value->type;
-  for (const Use& use : planned.uses) graph.SetInput(use.node, use.index, node->output());
+  const std::vector<Use> uses = planned.first ? planned.value->uses() : planned.uses;
+  for (const Use& use : uses) {
+    if (use.node != node) graph.SetInput(use.node, use.index, node->output());
+  }
 }
 
 std::vector<Node*> FakeQuantizeNodes(const Graph& graph) {
@@ -78,7 +81,12 @@ std::vector<Value*> SortedByName(std::vector<Value*> values) {
 }  // namespace
 
 void InsertFakeQuant(Graph& graph, const QuantPlan& plan) {
-  for (const PlannedTensor& planned : plan.tensors) InsertOne(graph, planned);
+  for (const PlannedTensor& planned : plan.tensors) {
+    if (!planned.first) InsertOne(graph, planned);
+  }
+  for (const PlannedTensor& planned : plan.tensors) {
+    if (planned.first) InsertOne(graph, planned);
+  }
 }
 
 void RemoveFakeQuant(Graph& graph) {

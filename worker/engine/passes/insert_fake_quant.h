@@ -11,8 +11,8 @@ namespace quantry::engine {
 // Puts a FakeQuantize node in front of the planned input slots. For a tensor X it is called
 // "X.fake_quant" and its state "X.scale", "X.initialized", by the quantizer's history "X.accum" and
 // "X.state" or "X.window" and "X.count", and "X.alpha", a parameter, with PACT. A learned quantizer
-// has the parameter "X.learned_step" instead of "X.scale". The plan must be of this graph as it
-// stands.
+// has the parameter "X.learned_step" instead of "X.scale". Tensors that are `first` are put in last,
+// in front of all that reads X then. The plan must be of this graph as it stands.
 void InsertFakeQuant(Graph& graph, const QuantPlan& plan);
 
 // Takes all FakeQuantize nodes and their state out again: the float graph with its trained weights.
