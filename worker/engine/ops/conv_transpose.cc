@@ -70,9 +70,12 @@ absl::Status Validate(const Node& node) {
 
 std::string LayerType(const Node& node) {
   const Value* weight = InitializerBehind(node, 1);
-  return weight != nullptr && weight->tensor().dim() == 4 ? "Conv2DTranspose" : "";
+  if (weight == nullptr) return "";
+  return absl::StrCat("Conv", weight->tensor().dim() - 2, "DTranspose");
 }
 
+// The weight is [in, out / group, ...]: an index of axis 1 is the output channel of that place in
+// each group, so the groups share scales. That is what DequantizeLinear can say with one axis.
 int64_t WeightAxis(const Node&) { return 1; }
 
 }  // namespace

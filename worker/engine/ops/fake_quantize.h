@@ -52,6 +52,8 @@ struct FakeQuantizeSpec {
   int64_t window_size = 10000;          // range_abs_max only
   bool pact = false;                    // input 4 is there
   bool alpha_from_calibration = false;  // PACT: alpha starts at the calibrated s
+
+  friend bool operator==(const FakeQuantizeSpec&, const FakeQuantizeSpec&) = default;
 };
 
 AttributeMap ToAttributes(const FakeQuantizeSpec& spec);
