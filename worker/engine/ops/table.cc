@@ -169,7 +169,8 @@
   X(Upsample)                  \
   X(Where)                     \
   X(Xor)                       \
-  X(FakeQuantize)
+  X(FakeQuantize)              \
+  X(ObserveOutput)
 namespace quantry::engine {
 
 #define QUANTRY_DECLARE(name) extern const OperatorDef k##name##Operator;

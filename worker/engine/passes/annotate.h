@@ -29,6 +29,9 @@ struct PlannedTensor {
 // What is to be quantized; points into the graph it was made for.
 struct QuantPlan {
   std::vector<PlannedTensor> tensors;  // in topological order of the layers, input before weight
+  // The share of the past with which the scale of each layer's output is followed
+  // (passes/output_scales.h), in (0, 1). Absent: it is not.
+  std::optional<double> output_moving_rate;
 };
 
 // Decides which tensors of `graph` are quantized and how; changes nothing. The layers are those of

@@ -98,6 +98,12 @@ std::vector<OperatorCase> QuantizeCases() {
         at::scalar_tensor(1.0f)},
        at::tensor({2.0f, -64.0f * 2.0f / 127.0f, 2.0f / 127.0f}),
        RunPhase::kTrain},
+      {"quantry.ObserveOutput",
+       "hands its input through",
+       {{"moving_rate", 0.9f}},
+       {weight, at::zeros({}), at::zeros({}), at::zeros({})},
+       weight,
+       RunPhase::kTrain},
   };
 }
 
