@@ -27,7 +27,8 @@ constexpr absl::string_view kQuantPrefix = "quant.";
 constexpr std::pair<absl::string_view, absl::string_view> kAliases[] = {
     {"lr", "training.learning_rate"}, {"training.lr", "training.learning_rate"}};
 // Parts of the spec whose fields may be named without the part.
-constexpr absl::string_view kBareParts[] = {"training", "data", "pact", "resources"};
+constexpr absl::string_view kBareParts[] = {
+    "training", "data", "pact", "resources", "sensitivity", "mixed_precision", "ptq"};
 
 struct Setting {
   std::string path;  // "training.epochs"

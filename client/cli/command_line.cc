@@ -63,9 +63,11 @@ void AddSubmit(CLI::App& app, CommandLine& line) {
                      "The same for evaluation; else derived from --dataset");
   command
       .add_option("--mode", options->mode,
-                  "float: train; ptq: calibrate only; qat: both; evaluate: measure a model")
+                  "float: train; ptq: calibrate only; qat: both; evaluate: measure a model;\n"
+                  "sensitivity: quantize each layer alone and measure; mixed_precision: choose\n"
+                  "the bits of each layer under a budget, then as qat")
       ->required()
-      ->check(CLI::IsMember({"float", "ptq", "qat", "evaluate"}));
+      ->check(CLI::IsMember({"float", "ptq", "qat", "evaluate", "sensitivity", "mixed_precision"}));
   command.add_option("--quant-config", options->quant_config_file,
                      "JSON file in the form of PaddleSlim's quant_config");
   command.add_option("--set", options->settings, "KEY=VALUE; any setting of the list below")

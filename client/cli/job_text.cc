@@ -47,6 +47,10 @@ std::optional<double> FinalTop1(const v1::Job& job) {
 std::string BitsText(const v1::Job& job) {
   if (!job.has_result()) return "-";
   const v1::Result& result = job.result();
+  if (result.has_mixed_precision()) {
+    return absl::StrFormat("W%.2f mixed", result.mixed_precision().mean_weight_bits());
+  }
+  if (job.spec().mode() == v1::MODE_SENSITIVITY) return "-";
   if (result.weight_bits() == 0) return "float";
   return absl::StrCat("W", result.weight_bits(), "A", result.activation_bits());
 }
@@ -83,6 +87,7 @@ std::string LabelsText(const v1::JobSpec& spec) {
 }
 
 std::string SizeText(const v1::Result& result) {
+  if (result.model_size_bytes() + result.float_model_size_bytes() == 0) return "";
   if (result.model_size_bytes() == 0) return FormatBytes(result.float_model_size_bytes());
   if (result.float_model_size_bytes() == 0) return FormatBytes(result.model_size_bytes());
   return absl::StrFormat("%s, float %s, ratio %.3f", FormatBytes(result.model_size_bytes()),
@@ -110,6 +115,58 @@ std::string WorstLayersTable(const v1::Result& result) {
                   absl::StrFormat("%.1f dB", layers[i]->sqnr_db())});
   }
   return absl::StrCat("\n", table.Render());
+}
+
+// A row per layer, by rank, and two columns per width.
+std::string SensitivityTable(const v1::Sensitivity& sensitivity) {
+  std::vector<TextTable::Column> columns = {
+      {"#", Align::kRight}, {"Layer, quantized alone"}, {"Operator"}, {"Weights", Align::kRight}};
+  std::vector<std::vector<std::string>> rows;
+  std::optional<std::string> first_layer;
+  for (const v1::LayerSensitivity& layer : sensitivity.layers()) {
+    if (!first_layer) first_layer = layer.layer();
+    if (layer.layer() == *first_layer) {
+      columns.push_back({absl::StrCat("Top-1 at ", layer.bits()), Align::kRight});
+      columns.push_back({"SQNR", Align::kRight});
+    }
+    if (rows.empty() || rows.back()[1] != layer.layer()) {
+      rows.push_back({absl::StrCat(layer.rank()), layer.layer(), layer.op_type(),
+                      layer.weights() > 0 ? FormatCount(layer.weights()) : "-"});
+    }
+    rows.back().push_back(layer.has_top1() ? FormatShare(layer.top1()) : "-");
+    rows.back().push_back(layer.has_sqnr_db() ? absl::StrFormat("%.1f dB", layer.sqnr_db()) : "-");
+  }
+  if (rows.empty()) return "";
+  TextTable table(columns);
+  for (std::vector<std::string>& row : rows) {
+    row.resize(columns.size(), "-");
+    table.AddRow(std::move(row));
+  }
+  std::string text =
+      absl::StrCat("\nSensitivity on ", FormatCount(sensitivity.examples()), " examples");
+  if (sensitivity.has_float_top1()) {
+    absl::StrAppend(&text, ", float top-1 ", FormatShare(sensitivity.float_top1()));
+  }
+  return absl::StrCat(text, "\n", table.Render());
+}
+
+std::string ChosenBitsTable(const v1::MixedPrecision& choice) {
+  TextTable table({{"Layer"},
+                   {"Operator"},
+                   {"Weights", Align::kRight},
+                   {"Multiplications", Align::kRight},
+                   {"Weight bits", Align::kRight},
+                   {"Input bits", Align::kRight}});
+  for (const v1::LayerBits& layer : choice.layers()) {
+    table.AddRow({layer.layer(), layer.op_type(), FormatCount(layer.weights()),
+                  FormatCount(layer.macs()),
+                  absl::StrCat(layer.weight_bits(), layer.fixed() ? " (given)" : ""),
+                  absl::StrCat(layer.activation_bits())});
+  }
+  return absl::StrFormat(
+      "\nChosen bits: %s %.8g of at most %.8g; weights packed %s; %.4g bit operations\n%s",
+      choice.budget(), choice.budget_used(), choice.budget_limit(),
+      FormatBytes(choice.size_bytes()), choice.bit_operations(), table.Render());
 }
 
 std::string FailureText(const v1::Failure& failure) {
@@ -181,6 +238,9 @@ std::string JobDetails(const v1::Job& job, absl::Time now) {
   fields.Add("Quant config", spec.quant_config());
   fields.Add("Training", spec.training().ShortDebugString());
   fields.Add("PACT", spec.pact().ShortDebugString());
+  fields.Add("Sensitivity", spec.sensitivity().ShortDebugString());
+  fields.Add("Mixed precision", spec.mixed_precision().ShortDebugString());
+  fields.Add("PTQ", spec.ptq().ShortDebugString());
   fields.Add("Labels", LabelsText(spec));
   fields.Add("Created", TimeText(job.has_create_time(), job.create_time()));
   fields.Add("Started", TimeText(job.has_start_time(), job.start_time()));
@@ -208,7 +268,13 @@ std::string ResultTable(const v1::Job& job) {
   if (result.train_seconds() > 0) {
     fields.Add("Train time", FormatElapsed(absl::Seconds(result.train_seconds())));
   }
-  return absl::StrCat(fields.Render(), WorstLayersTable(result));
+  std::string text = absl::StrCat(fields.Render(), WorstLayersTable(result));
+  if (result.has_mixed_precision()) {
+    absl::StrAppend(&text, ChosenBitsTable(result.mixed_precision()));
+  } else if (result.has_sensitivity()) {
+    absl::StrAppend(&text, SensitivityTable(result.sensitivity()));
+  }
+  return text;
 }
 
 std::string CapabilitiesTable(const v1::Capabilities& capabilities) {

@@ -14,7 +14,7 @@ struct SubmitOptions {
   std::string weights;  // FILE for builtin:NAME
   std::string dataset;
   std::string eval_dataset;
-  std::string mode;  // "float", "ptq", "qat", "evaluate"
+  std::string mode;  // "float", "ptq", "qat", "evaluate", "sensitivity", "mixed_precision"
   std::string quant_config_file;
   std::vector<std::string> settings;  // KEY=VALUE
   std::string display_name;

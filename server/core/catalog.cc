@@ -5,7 +5,7 @@ namespace {
 
 using Name = absl::string_view;
 
-constexpr Name kModes[] = {"float", "ptq", "qat", "evaluate"};
+constexpr Name kModes[] = {"float", "ptq", "qat", "evaluate", "sensitivity", "mixed_precision"};
 constexpr Name kBuiltinModels[] = {
     "mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "resnet18",
     "resnet34",     "resnet50"};

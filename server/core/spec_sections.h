@@ -14,6 +14,8 @@ void CheckTrainingOptions(const v1::TrainingOptions& training, v1::Mode mode,
                           Violations& violations);
 // quant_config and the PACT options that depend on it.
 void CheckQuantization(const v1::JobSpec& spec, Violations& violations);
+// The options of single modes: sensitivity, mixed_precision, ptq.
+void CheckModeOptions(const v1::JobSpec& spec, Violations& violations);
 
 }  // namespace quantry::server
 

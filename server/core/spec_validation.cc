@@ -34,19 +34,15 @@ absl::Status CheckMode(v1::Mode mode) {
     case v1::MODE_PTQ:
     case v1::MODE_QAT:
     case v1::MODE_EVALUATE:
-      return absl::OkStatus();
     case v1::MODE_SENSITIVITY:
     case v1::MODE_MIXED_PRECISION:
-      return MakeError(absl::StatusCode::kUnimplemented, "MODE_UNIMPLEMENTED",
-                       absl::StrCat("spec.mode: ", v1::Mode_Name(mode),
-                                    " comes with a later release; allowed: MODE_FLOAT, MODE_PTQ, "
-                                    "MODE_QAT, MODE_EVALUATE"));
+      return absl::OkStatus();
     default:
       return BadRequestError(
           "INVALID_SPEC",
-          {{"spec.mode",
-            absl::StrCat("is ", static_cast<int>(mode),
-                         "; allowed: MODE_FLOAT, MODE_PTQ, MODE_QAT, MODE_EVALUATE")}});
+          {{"spec.mode", absl::StrCat("is ", static_cast<int>(mode),
+                                      "; allowed: MODE_FLOAT, MODE_PTQ, MODE_QAT, MODE_EVALUATE, "
+                                      "MODE_SENSITIVITY, MODE_MIXED_PRECISION")}});
   }
 }
 
@@ -103,6 +99,7 @@ absl::Status ValidateJobSpec(const v1::JobSpec& spec) {
   CheckDataOptions(spec.data(), violations);
   CheckTrainingOptions(spec.training(), spec.mode(), violations);
   CheckQuantization(spec, violations);
+  CheckModeOptions(spec, violations);
   CheckResources(spec.resources(), violations);
   CheckLabels(spec, violations);
   CheckScheduling(spec, violations);

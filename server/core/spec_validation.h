@@ -8,8 +8,7 @@ namespace quantry::server {
 
 // Checks every field of a spec that can be checked without I/O, with the ranges of spec.proto.
 // INVALID_ARGUMENT with reason INVALID_SPEC lists every wrong field as "spec.training.epochs"; an
-// option that would have no effect in the job's mode is refused as well. UNIMPLEMENTED with reason
-// MODE_UNIMPLEMENTED for a mode of a later release.
+// option that would have no effect in the job's mode is refused as well.
 absl::Status ValidateJobSpec(const v1::JobSpec& spec);
 
 }  // namespace quantry::server

@@ -147,7 +147,7 @@ void CheckDistillation(const v1::Distillation& distillation, TrainingChecker& ch
 }
 
 // Options that steer gradient descent mean nothing to a job without it; it uses at most the first
-// four of these, and the others are refused outside MODE_QAT anyway.
+// four of these, and the others are refused by CheckTrainingOptions anyway.
 void RefuseTraining(const v1::TrainingOptions& training, v1::Mode mode, TrainingChecker& check) {
   const std::vector<std::string> used = {"batch_size",
                                          "seed",
@@ -177,7 +177,8 @@ void CheckTrainingOptions(const v1::TrainingOptions& training, v1::Mode mode,
   if (training.has_distillation()) CheckDistillation(training.distillation(), check);
   const std::string& schedule = training.schedule();
   check.OneOf("schedule", schedule, {"cosine", "step", "polynomial", "constant"});
-  const bool trains = mode != v1::MODE_PTQ && mode != v1::MODE_EVALUATE;
+  const bool trains_quantized = mode == v1::MODE_QAT || mode == v1::MODE_MIXED_PRECISION;
+  const bool trains = trains_quantized || mode == v1::MODE_FLOAT;
   if (!trains) RefuseTraining(training, mode, check);
   check.Refuse(trains && training.has_polynomial_power() && schedule != "polynomial",
                "polynomial_power", "unless schedule is 'polynomial'");
@@ -185,8 +186,8 @@ void CheckTrainingOptions(const v1::TrainingOptions& training, v1::Mode mode,
     check.Refuse(training.has_step_epochs(), "step_epochs", "unless schedule is 'step'");
     check.Refuse(training.has_step_gamma(), "step_gamma", "unless schedule is 'step'");
   }
-  if (mode != v1::MODE_QAT) {
-    const std::string why = "outside MODE_QAT";
+  if (!trains_quantized) {
+    const std::string why = "outside MODE_QAT and MODE_MIXED_PRECISION";
     check.Refuse(training.has_freeze_after(), "freeze_after", why);
     check.Refuse(training.has_freeze_batch_norm_after(), "freeze_batch_norm_after", why);
     check.Refuse(training.has_freeze_observers_after(), "freeze_observers_after", why);

@@ -48,6 +48,60 @@ TEST(JobTextTest, FloatJobHasNoQuantizedFile) {
   EXPECT_THAT(table, Not(HasSubstr("Worst")));
 }
 
+TEST(JobTextTest, SensitivityIsARankedTable) {
+  v1::Job job = SampleJob();
+  job.mutable_spec()->set_mode(v1::MODE_SENSITIVITY);
+  v1::Result& result = *job.mutable_result();
+  result.Clear();
+  result.set_float_top1(0.9);
+  v1::Sensitivity& sensitivity = *result.mutable_sensitivity();
+  sensitivity.set_examples(512);
+  sensitivity.set_float_top1(0.91);
+  const auto add = [&](int rank, const char* layer, int bits, double top1, double sqnr) {
+    v1::LayerSensitivity& row = *sensitivity.add_layers();
+    row.set_rank(rank);
+    row.set_layer(layer);
+    row.set_op_type("Conv");
+    row.set_weights(9408);
+    row.set_bits(bits);
+    row.set_top1(top1);
+    if (sqnr > 0) row.set_sqnr_db(sqnr);
+  };
+  add(1, "stem", 8, 0.9, 41.25);
+  add(1, "stem", 4, 0.625, 12);
+  add(2, "fc\x1b[31m", 8, 0.9, 0);
+  add(2, "fc\x1b[31m", 4, 0.88, 20);
+  const std::string text = ResultTable(job);
+  EXPECT_THAT(text, HasSubstr("Sensitivity on 512 examples, float top-1 91.00%"));
+  EXPECT_THAT(text, HasSubstr("Top-1 at 8"));
+  EXPECT_THAT(text, HasSubstr("62.50%"));
+  EXPECT_THAT(text, HasSubstr("12.0 dB"));
+  EXPECT_LT(text.find("stem"), text.find("fc"));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_THAT(text, Not(HasSubstr("Bits ")));
+  EXPECT_THAT(text, Not(HasSubstr("File size")));
+}
+
+TEST(JobTextTest, MixedPrecisionShowsTheChosenBits) {
+  v1::Job job = SampleJob();
+  job.mutable_spec()->set_mode(v1::MODE_MIXED_PRECISION);
+  v1::MixedPrecision& choice = *job.mutable_result()->mutable_mixed_precision();
+  choice.set_budget("mean_weight_bits");
+  choice.set_budget_limit(5);
+  choice.set_budget_used(4.96);
+  choice.set_mean_weight_bits(4.96);
+  choice.set_size_bytes(2048);
+  v1::LayerBits& layer = *choice.add_layers();
+  layer.set_layer("stem");
+  layer.set_weight_bits(7);
+  layer.set_activation_bits(6);
+  layer.set_fixed(true);
+  const std::string text = ResultTable(job);
+  EXPECT_THAT(text, HasSubstr("W4.96 mixed"));
+  EXPECT_THAT(text, HasSubstr("mean_weight_bits 4.96 of at most 5; weights packed 2.0 KiB"));
+  EXPECT_THAT(text, HasSubstr("7 (given)"));
+}
+
 TEST(JobTextTest, DetailsNameSettingsAndArtifacts) {
   v1::Job job = SampleJob();
   v1::Artifact& artifact = *job.add_artifacts();

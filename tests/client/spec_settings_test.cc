@@ -49,6 +49,17 @@ TEST(SpecSettingsTest, BareNamesPathsAndAlias) {
   EXPECT_EQ(spec.model().builtin().width(), 0.5);
 }
 
+TEST(SpecSettingsTest, OptionsOfModes) {
+  const v1::JobSpec spec = Set({"mean_weight_bits=5", "candidate_bits=4,8", "max_examples=64",
+                                "sensitivity.bits=8, 2", "equalize=true", "ptq.correct_bias=true"});
+  EXPECT_EQ(spec.mixed_precision().mean_weight_bits(), 5);
+  EXPECT_THAT(spec.mixed_precision().candidate_bits(), ElementsAre(4, 8));
+  EXPECT_EQ(spec.sensitivity().max_examples(), 64);
+  EXPECT_THAT(spec.sensitivity().bits(), ElementsAre(8, 2));
+  EXPECT_TRUE(spec.ptq().equalize());
+  EXPECT_TRUE(spec.ptq().correct_bias());
+}
+
 TEST(SpecSettingsTest, ListsReplace) {
   const v1::JobSpec spec = Set({"mean=1,2,3", "mean=0.5, 0.4,0.3", "std=1,2,3", "std="});
   EXPECT_THAT(spec.data().mean(), ElementsAre(0.5, 0.4, 0.3));

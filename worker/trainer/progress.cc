@@ -46,7 +46,8 @@ void ProgressReporter::Advance(const Step& step) {
   if (progress_.phase() == v1::PHASE_TRAINING) {
     Update(seconds_per_training_step_, seconds);
     training_steps_left_ = std::max<int64_t>(0, progress_.steps() - step.steps_done);
-  } else if (progress_.phase() != v1::PHASE_CALIBRATING) {
+  } else if (progress_.phase() != v1::PHASE_CALIBRATING &&
+             progress_.phase() != v1::PHASE_CORRECTING) {
     Update(seconds_per_evaluation_batch_, seconds);
     evaluation_batches_left_ = std::max<int64_t>(0, evaluation_batches_left_ - 1);
   }

@@ -34,8 +34,13 @@ class ProgressReporter {
   // The work of the whole job: training steps, and batches of all evaluations together.
   void SetPlan(int64_t training_steps, int64_t evaluation_batches);
 
+  // More evaluation batches than planned: runs of the model without gradients, whatever for.
+  void AddEvaluationBatches(int64_t batches) { evaluation_batches_left_ += batches; }
+
   // Starts a phase, at step `first_step` of `steps`, and says so.
   void Begin(v1::Phase phase, absl::string_view subject, int64_t steps, int64_t first_step = 0);
+  // What the phase is about at the moment; goes out with the next event.
+  void SetSubject(absl::string_view subject) { progress_.set_subject(std::string(subject)); }
   void Advance(const Step& step);
   // Sends the phase's last state, if it was not sent yet.
   void End();

@@ -33,6 +33,50 @@ Json AccuraciesOf(const v1::Result& result) {
   return json;
 }
 
+void AddDistribution(const engine::Distribution& distribution, Json& layer) {
+  if (distribution.counts.empty()) return;
+  layer["range_low"] = distribution.range_low;
+  layer["range_high"] = distribution.range_high;
+  layer["histogram"] = {
+      {"min", distribution.min}, {"max", distribution.max}, {"counts", distribution.counts}};
+}
+
+Json ToJson(const v1::Sensitivity& sensitivity) {
+  Json json = {{"examples", sensitivity.examples()},
+               {"float_top1", sensitivity.float_top1()},
+               {"float_loss", sensitivity.float_loss()},
+               {"layers", Json::array()}};
+  for (const v1::LayerSensitivity& layer : sensitivity.layers()) {
+    Json row = {{"rank", layer.rank()},       {"layer", layer.layer()},
+                {"op_type", layer.op_type()}, {"bits", layer.bits()},
+                {"top1", layer.top1()},       {"loss", layer.loss()},
+                {"weights", layer.weights()}, {"macs", layer.macs()}};
+    if (layer.has_sqnr_db()) row["sqnr_db"] = layer.sqnr_db();
+    json["layers"].push_back(std::move(row));
+  }
+  return json;
+}
+
+Json ToJson(const v1::MixedPrecision& choice) {
+  Json json = {{"budget", choice.budget()},
+               {"budget_limit", choice.budget_limit()},
+               {"budget_used", choice.budget_used()},
+               {"mean_weight_bits", choice.mean_weight_bits()},
+               {"size_bytes", choice.size_bytes()},
+               {"bit_operations", choice.bit_operations()},
+               {"layers", Json::array()}};
+  for (const v1::LayerBits& layer : choice.layers()) {
+    json["layers"].push_back({{"layer", layer.layer()},
+                              {"op_type", layer.op_type()},
+                              {"weight_bits", layer.weight_bits()},
+                              {"activation_bits", layer.activation_bits()},
+                              {"weights", layer.weights()},
+                              {"macs", layer.macs()},
+                              {"fixed", layer.fixed()}});
+  }
+  return json;
+}
+
 }  // namespace
 
 Json LibraryVersions() {
@@ -59,8 +103,24 @@ std::string MakeReport(const RunRecord& record) {
   report["metrics"] = Json::array();
   for (const v1::Metrics& metrics : record.metrics) report["metrics"].push_back(ToJson(metrics));
   report["layers"] = Json::array();
-  for (const v1::LayerQuantization& layer : record.result.layers()) {
-    report["layers"].push_back(ToJson(layer));
+  for (int i = 0; i < record.result.layers_size(); ++i) {
+    report["layers"].push_back(ToJson(record.result.layers(i)));
+    const auto index = static_cast<size_t>(i);
+    if (index < record.distributions.size()) {
+      AddDistribution(record.distributions[index], report["layers"].back());
+    }
+  }
+  if (record.result.equalized_pairs() > 0) {
+    report["equalized_pairs"] = record.result.equalized_pairs();
+  }
+  if (record.result.corrected_layers() > 0) {
+    report["corrected_layers"] = record.result.corrected_layers();
+  }
+  if (record.result.has_sensitivity()) {
+    report["sensitivity"] = ToJson(record.result.sensitivity());
+  }
+  if (record.result.has_mixed_precision()) {
+    report["mixed_precision"] = ToJson(record.result.mixed_precision());
   }
   // Names of folders and nodes need not be UTF-8; JSON texts are.
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

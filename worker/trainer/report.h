@@ -7,6 +7,7 @@
 
 #include "nlohmann/json.hpp"
 #include "quantry/v1/event.pb.h"
+#include "worker/engine/evaluate/distribution.h"
 
 namespace quantry::trainer {
 
@@ -21,6 +22,8 @@ struct RunRecord {
   int64_t corrupt_pictures = 0;
   std::vector<std::string> corrupt_names;  // the first few
   v1::Result result;
+  // Of result.layers, in the same order; empty: not measured.
+  std::vector<engine::Distribution> distributions;
 };
 
 // The content of report.json.

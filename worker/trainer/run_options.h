@@ -9,11 +9,21 @@
 #include <vector>
 
 #include "common/quant_config.h"
+#include "worker/engine/train/choose_bits.h"
+#include "worker/engine/train/sensitivity.h"
 #include "worker/engine/train/train_options.h"
 
 namespace quantry::trainer {
 
-enum class RunMode { kFloat = 1, kPtq = 2, kQat = 3, kEvaluate = 4 };
+// With the numbers of v1::Mode.
+enum class RunMode {
+  kFloat = 1,
+  kPtq = 2,
+  kQat = 3,
+  kEvaluate = 4,
+  kSensitivity = 5,
+  kMixedPrecision = 6,
+};
 
 // A network of the zoo. Absent: as engine::ZooOptions, with the dataset's number of classes.
 struct BuiltinOptions {
@@ -39,17 +49,27 @@ struct DataOptions {
   int decode_threads = 1;  // [1, 64]
 };
 
+// What is done to the weights of a model that is quantized without training.
+struct PtqOptions {
+  bool equalize = false;      // engine::EqualizeLayers, before calibration
+  bool correct_bias = false;  // engine::CorrectBiases, after calibration
+};
+
 // Everything that defines one training run: the engine's view of a TrainerSpec.
 struct RunOptions {
   RunMode mode = RunMode::kFloat;
   std::optional<BuiltinOptions> builtin;  // absent: the ONNX file model_path
   std::filesystem::path model_path;
   DataOptions data;
-  QuantConfig quant;                 // kPtq and kQat
+  QuantConfig quant;                 // of modes that quantize
   std::optional<double> pact_alpha;  // start value; absent: from calibration
   engine::TrainOptions train;
   int64_t batch_size = 64;                // [1, 65536]
   int64_t calibration_batches = 16;       // >= 1
+  engine::SensitivityOptions sensitivity;         // kSensitivity and kMixedPrecision
+  int64_t sensitivity_examples = 512;             // of the evaluation data, the first; >= 1
+  engine::MixedPrecisionOptions mixed_precision;  // kMixedPrecision
+  PtqOptions ptq;                                 // kPtq
   int threads = 1;                        // of LibTorch, >= 1
   std::filesystem::path checkpoint_path;  // empty: the one in the output folder, if there is one
 };

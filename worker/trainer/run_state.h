@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,8 @@
 #include "common/clock.h"
 #include "worker/engine/evaluate/evaluate_model.h"
 #include "worker/engine/train/checkpoint.h"
+#include "worker/engine/train/choose_bits.h"
+#include "worker/engine/train/sensitivity.h"
 #include "worker/trainer/artifact_check.h"
 #include "worker/trainer/event_sink.h"
 #include "worker/trainer/load_inputs.h"
@@ -54,6 +57,10 @@ struct RunState {
   engine::Graph model;  // what is trained and quantized
   std::map<std::string, std::string> identity;
   std::optional<engine::Checkpoint> resume_from;
+  std::map<std::string, std::string> notes;         // Checkpoint::notes, of each that is saved
+  std::unique_ptr<engine::SensitivityStudy> study;  // while layers are measured
+  engine::SensitivityTable sensitivity;             // once they are
+  std::optional<engine::BitChoice> choice;          // bits by layer; absent: as quant_config says
   ArtifactCheck check;
   int64_t steps_trained = 0;
   absl::Duration epoch_start;

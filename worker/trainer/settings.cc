@@ -78,6 +78,26 @@ Json TrainingToJson(const RunOptions& options) {
           {"threads", options.threads}};
 }
 
+Json MixedPrecisionToJson(const engine::MixedPrecisionOptions& options) {
+  return {{"candidate_bits", options.candidate_bits},
+          {std::string(engine::NameOf(options.budget)), options.limit},
+          {"weights_only", options.weights_only}};
+}
+
+// The options of single modes.
+void AddModeOptions(const RunOptions& options, Json& settings) {
+  const bool mixed = options.mode == RunMode::kMixedPrecision;
+  if (mixed) settings["mixed_precision"] = MixedPrecisionToJson(options.mixed_precision);
+  if (mixed || options.mode == RunMode::kSensitivity) {
+    settings["sensitivity"] = {{"bits", options.sensitivity.bits},
+                               {"max_examples", options.sensitivity_examples}};
+  }
+  if (options.mode == RunMode::kPtq) {
+    settings["ptq"] = {{"equalize", options.ptq.equalize},
+                       {"correct_bias", options.ptq.correct_bias}};
+  }
+}
+
 }  // namespace
 
 Json SettingsToJson(const RunOptions& options, const std::string& model_identity) {
@@ -85,6 +105,7 @@ Json SettingsToJson(const RunOptions& options, const std::string& model_identity
                    {"model", model_identity},
                    {"data", DataToJson(options.data)},
                    {"training", TrainingToJson(options)}};
+  AddModeOptions(options, settings);
   if (!ModeOf(options.mode).quantizes) return settings;
   settings["quant_config"] = Json::parse(QuantConfigToJson(options.quant));
   settings["pact"] = {{"alpha", OrNull(options.pact_alpha)},

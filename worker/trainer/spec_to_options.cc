@@ -6,9 +6,11 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "worker/trainer/failure.h"
 #include "worker/trainer/modes/mode.h"
+#include "worker/trainer/read_mode_options.h"
 
 namespace quantry::trainer {
 namespace {
@@ -34,25 +36,23 @@ absl::Status AtLeast(absl::string_view field, T value, T low) {
       absl::StrCat(field, " is ", value, "; it must be at least ", low));
 }
 
+static_assert(static_cast<int>(RunMode::kFloat) == v1::MODE_FLOAT &&
+              static_cast<int>(RunMode::kPtq) == v1::MODE_PTQ &&
+              static_cast<int>(RunMode::kQat) == v1::MODE_QAT &&
+              static_cast<int>(RunMode::kEvaluate) == v1::MODE_EVALUATE &&
+              static_cast<int>(RunMode::kSensitivity) == v1::MODE_SENSITIVITY &&
+              static_cast<int>(RunMode::kMixedPrecision) == v1::MODE_MIXED_PRECISION);
+
 absl::StatusOr<RunMode> ToMode(v1::Mode mode) {
-  switch (mode) {
-    case v1::MODE_FLOAT:
-      return RunMode::kFloat;
-    case v1::MODE_PTQ:
-      return RunMode::kPtq;
-    case v1::MODE_QAT:
-      return RunMode::kQat;
-    case v1::MODE_EVALUATE:
-      return RunMode::kEvaluate;
-    case v1::MODE_UNSPECIFIED:
-      return absl::InvalidArgumentError(
-          "job.mode is not set; it must be MODE_FLOAT, MODE_PTQ, MODE_QAT or MODE_EVALUATE");
-    default:
-      return absl::UnimplementedError(
-          absl::StrCat("job.mode ", v1::Mode_Name(mode),
-                       " comes with a later release; this one does MODE_FLOAT, MODE_PTQ, MODE_QAT "
-                       "and MODE_EVALUATE"));
-  }
+  if (const ModeDef* def = FindMode(mode)) return def->mode;
+  const std::string allowed =
+      absl::StrJoin(ModeTable(), ", ", [](std::string* out, const ModeDef* def) {
+        absl::StrAppend(out, v1::Mode_Name(static_cast<v1::Mode>(def->mode)));
+      });
+  const std::string given =
+      mode == v1::MODE_UNSPECIFIED ? "not set" : absl::StrCat(static_cast<int>(mode));
+  return absl::InvalidArgumentError(
+      absl::StrCat("job.mode is ", given, "; it must be one of ", allowed));
 }
 
 absl::Status ReadModel(const v1::TrainerSpec& spec, RunOptions& options) {
@@ -265,8 +265,15 @@ absl::Status Fill(const v1::TrainerSpec& spec, RunOptions& options) {
   QUANTRY_RETURN_IF_ERROR(ReadModel(spec, options));
   QUANTRY_RETURN_IF_ERROR(ReadData(spec, options.data));
   QUANTRY_RETURN_IF_ERROR(ReadTraining(spec.job(), options));
+  QUANTRY_RETURN_IF_ERROR(ReadModeOptions(spec.job(), options));
   options.checkpoint_path = spec.checkpoint_path();
   return absl::OkStatus();
+}
+
+// Gradient descent has effect on all of them, so only the others are named here.
+bool UsesTrainingOption(const ModeDef& mode, absl::string_view field) {
+  if (field == "calibration_batches") return mode.quantizes;
+  return mode.trains || field == "batch_size" || field == "seed" || field == "threads";
 }
 
 }  // namespace
@@ -291,49 +298,21 @@ absl::StatusOr<RunOptions> SpecToOptions(const v1::TrainerSpec& spec) {
 }
 
 std::vector<std::string> UnusedOptions(const v1::TrainerSpec& spec) {
-  const v1::TrainingOptions& training = spec.job().training();
-  const bool evaluate = spec.job().mode() == v1::MODE_EVALUATE;
-  const bool untrained = evaluate || spec.job().mode() == v1::MODE_PTQ;
-  const bool unquantized = evaluate || spec.job().mode() == v1::MODE_FLOAT;
-  const std::pair<bool, const char*> candidates[] = {
-      {untrained && training.has_epochs(), "epochs"},
-      {untrained && training.has_learning_rate(), "learning_rate"},
-      {untrained && training.has_momentum(), "momentum"},
-      {untrained && training.has_weight_decay(), "weight_decay"},
-      {untrained && !training.schedule().empty(), "schedule"},
-      {untrained && training.has_step_epochs(), "step_epochs"},
-      {untrained && training.has_step_gamma(), "step_gamma"},
-      {untrained && training.has_warmup_epochs(), "warmup_epochs"},
-      {untrained && training.has_label_smoothing(), "label_smoothing"},
-      {untrained && training.has_gradient_clip(), "gradient_clip"},
-      {untrained && training.has_checkpoint_steps(), "checkpoint_steps"},
-      {untrained && training.has_freeze_after(), "freeze_after"},
-      {untrained && !training.optimizer().empty(), "optimizer"},
-      {untrained && training.has_beta1(), "beta1"},
-      {untrained && training.has_beta2(), "beta2"},
-      {untrained && training.has_epsilon(), "epsilon"},
-      {untrained && training.has_decay_norm_and_bias(), "decay_norm_and_bias"},
-      {untrained && training.has_polynomial_power(), "polynomial_power"},
-      {untrained && training.has_accumulate_batches(), "accumulate_batches"},
-      {untrained && training.has_ema_decay(), "ema_decay"},
-      {untrained && training.has_batch_norm_batches(), "batch_norm_batches"},
-      {untrained && training.has_freeze_batch_norm_after(), "freeze_batch_norm_after"},
-      {untrained && training.has_freeze_observers_after(), "freeze_observers_after"},
-      {untrained && training.has_evaluate_steps(), "evaluate_steps"},
-      {untrained && training.has_evaluate_epochs(), "evaluate_epochs"},
-      {untrained && training.has_keep_best(), "keep_best"},
-      {untrained && training.has_patience(), "patience"},
-      {untrained && training.has_mixup(), "mixup"},
-      {untrained && !training.loss().empty(), "loss"},
-      {untrained && training.has_huber_delta(), "huber_delta"},
-      {untrained && training.has_distillation(), "distillation"},
-      {unquantized && training.has_calibration_batches(), "calibration_batches"},
-      {unquantized && spec.job().has_pact(), "pact"},
-  };
+  const v1::JobSpec& job = spec.job();
+  const ModeDef* mode = FindMode(job.mode());
+  if (mode == nullptr) return {};
   std::vector<std::string> names;
-  for (const auto& [unused, name] : candidates) {
-    if (unused) names.emplace_back(name);
+  std::vector<const google::protobuf::FieldDescriptor*> given;
+  job.training().GetReflection()->ListFields(job.training(), &given);
+  for (const google::protobuf::FieldDescriptor* field : given) {
+    if (!UsesTrainingOption(*mode, field->name())) names.push_back(field->name());
   }
+  if (!mode->quantizes && job.has_pact()) names.emplace_back("pact");
+  const bool mixed = mode->mode == RunMode::kMixedPrecision;
+  const bool sensitivity = mixed || mode->mode == RunMode::kSensitivity;
+  if (!sensitivity && job.has_sensitivity()) names.emplace_back("sensitivity");
+  if (!mixed && job.has_mixed_precision()) names.emplace_back("mixed_precision");
+  if (mode->mode != RunMode::kPtq && job.has_ptq()) names.emplace_back("ptq");
   return names;
 }
 

@@ -16,10 +16,11 @@ absl::StatusOr<v1::TrainerSpec> ParseSpec(absl::string_view json);
 
 // The only place where messages become engine options: absent fields get their defaults, those that
 // depend on this machine (threads) too. INVALID_ARGUMENT names field, value and what is allowed,
-// with reason QUANT_CONFIG_INVALID or SPEC_INVALID (see failure.h). UNIMPLEMENTED: a reserved mode.
+// with reason QUANT_CONFIG_INVALID or SPEC_INVALID (see failure.h).
 absl::StatusOr<RunOptions> SpecToOptions(const v1::TrainerSpec& spec);
 
-// Names of training options that are set in `spec` but have no effect in its mode.
+// Names of options that are set in `spec` but have no effect in its mode: fields of job.training by
+// their name, and parts of the job.
 std::vector<std::string> UnusedOptions(const v1::TrainerSpec& spec);
 
 }  // namespace quantry::trainer

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "quantry/v1/spec.pb.h"
 
 namespace quantry::server {
 namespace {
@@ -27,6 +29,16 @@ TEST(Catalog, OperatorsAreThoseOfTheEnginesTable) {
     if (name != "FakeQuantize") expected.push_back(name);
   }
   EXPECT_THAT(std::vector<std::string>(OnnxOperators().begin(), OnnxOperators().end()),
+              testing::UnorderedElementsAreArray(expected));
+}
+
+TEST(Catalog, ModesAreThoseOfTheSpec) {
+  const google::protobuf::EnumDescriptor& modes = *v1::Mode_descriptor();
+  std::vector<std::string> expected;
+  for (int i = 1; i < modes.value_count(); ++i) {
+    expected.push_back(absl::AsciiStrToLower(absl::StripPrefix(modes.value(i)->name(), "MODE_")));
+  }
+  EXPECT_THAT(std::vector<std::string>(JobModes().begin(), JobModes().end()),
               testing::UnorderedElementsAreArray(expected));
 }
 

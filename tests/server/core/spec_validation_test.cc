@@ -31,6 +31,15 @@ TEST(SpecValidation, AcceptsWhatIsRight) {
         std::string("mode: MODE_FLOAT training { epochs: 0 schedule: 'step' step_epochs: 3 }"),
         std::string("mode: MODE_EVALUATE training { batch_size: 8 threads: 1 }"),
         std::string("quant_config: '{\"activation_preprocess_type\": \"PACT\"}' pact { alpha: 6 }"),
+        std::string("mode: MODE_PTQ ptq { equalize: true correct_bias: true }"),
+        std::string("mode: MODE_SENSITIVITY quant_config: '{}' training { batch_size: 8 }"),
+        std::string("mode: MODE_SENSITIVITY sensitivity { bits: [2, 8] max_examples: 1 }"),
+        std::string("mode: MODE_MIXED_PRECISION training { epochs: 3 freeze_after: 0.5 }"
+                    "mixed_precision { mean_weight_bits: 5 candidate_bits: [4, 8] }"
+                    "sensitivity { max_examples: 9 }"),
+        std::string("mode: MODE_MIXED_PRECISION mixed_precision { size_bytes: 100000 }"),
+        std::string("mode: MODE_MIXED_PRECISION mixed_precision { bit_operations: 1e9 }"),
+        std::string("sensitivity {} mixed_precision {} ptq {}"),
         std::string("training { freeze_after: 0.5 warmup_epochs: 0.5 gradient_clip: 1 }"),
         std::string("data { train_uri: 'file:///data/x' eval_uri: 'file:///data/y' }"),
         std::string("data { image_size: 32 mean: [0, 0, 0] std: [1, 1, 1] decode_threads: 2 }"),
@@ -137,6 +146,33 @@ TEST(SpecValidation, RefusesEachWrongFieldByName) {
       {"run_deadline { seconds: 0 }", "spec.run_deadline"},
       {"run_deadline { seconds: -1 }", "spec.run_deadline"},
       {"mode: 77", "spec.mode"},
+      {"mode: MODE_SENSITIVITY training { epochs: 1 }", "spec.training.epochs"},
+      {"mode: MODE_SENSITIVITY training { freeze_after: 1 }", "spec.training.freeze_after"},
+      {"mode: MODE_SENSITIVITY sensitivity { bits: [1] }", "spec.sensitivity.bits"},
+      {"mode: MODE_SENSITIVITY sensitivity { bits: [4, 4] }", "has 4 twice"},
+      {"mode: MODE_SENSITIVITY sensitivity { max_examples: 0 }", "spec.sensitivity.max_examples"},
+      {"mode: MODE_SENSITIVITY mixed_precision { mean_weight_bits: 4 }", "spec.mixed_precision"},
+      {"mode: MODE_SENSITIVITY ptq { equalize: true }", "spec.ptq"},
+      {"sensitivity { max_examples: 4 }", "spec.sensitivity"},
+      {"ptq { correct_bias: false }", "spec.ptq"},
+      {"mode: MODE_MIXED_PRECISION", "has 0 budgets"},
+      {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 size_bytes: 9 }",
+       "has 2 budgets"},
+      {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 1.5 }",
+       "spec.mixed_precision.mean_weight_bits"},
+      {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: nan }",
+       "spec.mixed_precision.mean_weight_bits"},
+      {"mode: MODE_MIXED_PRECISION mixed_precision { size_bytes: 0 }",
+       "spec.mixed_precision.size_bytes"},
+      {"mode: MODE_MIXED_PRECISION mixed_precision { bit_operations: inf }",
+       "spec.mixed_precision.bit_operations"},
+      {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 candidate_bits: 4 }",
+       "spec.mixed_precision.candidate_bits"},
+      {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 candidate_bits: [4, 9] }",
+       "spec.mixed_precision.candidate_bits"},
+      {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 }"
+       "sensitivity { bits: 8 }",
+       "spec.sensitivity.bits"},
   };
   for (const BadSpec& bad : cases) {
     const absl::Status status = ValidateJobSpec(SpecWith(bad.text));
@@ -153,14 +189,6 @@ TEST(SpecValidation, NamesAllThatIsMissing) {
   EXPECT_THAT(message, HasSubstr("spec.model"));
   EXPECT_THAT(message, HasSubstr("spec.data.train_uri"));
   EXPECT_EQ(ValidateJobSpec(v1::JobSpec()).code(), absl::StatusCode::kInvalidArgument);
-}
-
-TEST(SpecValidation, ModesOfALaterReleaseAreUnimplemented) {
-  for (const char* mode : {"MODE_SENSITIVITY", "MODE_MIXED_PRECISION"}) {
-    const absl::Status status = ValidateJobSpec(SpecWith(absl::StrCat("mode: ", mode)));
-    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-    EXPECT_THAT(std::string(status.message()), HasSubstr(mode));
-  }
 }
 
 // ir_version 8, producer_name "p", graph of 4 bytes, opset_import of 2 bytes.

@@ -142,6 +142,36 @@ TEST(SpecToOptionsTest, EveryTrainingFieldThatExcludesAnotherArrivesToo) {
   EXPECT_EQ(train.distillation->feature_weight, 3);
 }
 
+TEST(SpecToOptionsTest, OptionsOfModesArrive) {
+  const auto sensitivity = SpecToOptions(Spec(R"({
+    "job": {"mode": "MODE_SENSITIVITY", "data": {"trainUri": "file:///a"},
+            "sensitivity": {"bits": [6, 3], "maxExamples": 77}},
+    "modelPath": "/m.onnx"})"));
+  ASSERT_TRUE(sensitivity.ok()) << sensitivity.status();
+  EXPECT_EQ(sensitivity->mode, RunMode::kSensitivity);
+  EXPECT_THAT(sensitivity->sensitivity.bits, ElementsAre(6, 3));
+  EXPECT_EQ(sensitivity->sensitivity_examples, 77);
+  const auto mixed = SpecToOptions(Spec(R"({
+    "job": {"mode": "MODE_MIXED_PRECISION", "data": {"trainUri": "file:///a"},
+            "mixedPrecision": {"candidateBits": [4, 8], "sizeBytes": 5000, "weightsOnly": true}},
+    "modelPath": "/m.onnx"})"));
+  ASSERT_TRUE(mixed.ok()) << mixed.status();
+  EXPECT_EQ(mixed->mixed_precision.budget, engine::BudgetKind::kSizeBytes);
+  EXPECT_EQ(mixed->mixed_precision.limit, 5000);
+  EXPECT_TRUE(mixed->mixed_precision.weights_only);
+  EXPECT_THAT(mixed->sensitivity.bits, ElementsAre(4, 8));
+  EXPECT_TRUE(mixed->sensitivity.weights_only);
+  EXPECT_EQ(mixed->train.epochs, 5);
+  EXPECT_EQ(mixed->sensitivity_examples, 512);
+  const auto ptq = SpecToOptions(Spec(R"({
+    "job": {"mode": "MODE_PTQ", "data": {"trainUri": "file:///a"},
+            "ptq": {"equalize": true, "correctBias": true}},
+    "modelPath": "/m.onnx"})"));
+  ASSERT_TRUE(ptq.ok()) << ptq.status();
+  EXPECT_TRUE(ptq->ptq.equalize);
+  EXPECT_TRUE(ptq->ptq.correct_bias);
+}
+
 struct BadSpec {
   const char* message;
   const char* reason;
@@ -151,8 +181,36 @@ struct BadSpec {
 constexpr BadSpec kBadSpecs[] = {
     {"job.mode is not set", "SPEC_INVALID",
      [](v1::TrainerSpec& s) { s.mutable_job()->clear_mode(); }},
-    {"MODE_SENSITIVITY comes with a later release", "SPEC_INVALID",
-     [](v1::TrainerSpec& s) { s.mutable_job()->set_mode(v1::MODE_SENSITIVITY); }},
+    {"job.mode is 77; it must be one of MODE_FLOAT", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->set_mode(static_cast<v1::Mode>(77)); }},
+    {"job.mixed_precision has 0 budgets", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) { s.mutable_job()->set_mode(v1::MODE_MIXED_PRECISION); }},
+    {"mean_weight_bits is 9; it must be in [2, 8]", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.mutable_job()->set_mode(v1::MODE_MIXED_PRECISION);
+       s.mutable_job()->mutable_mixed_precision()->set_mean_weight_bits(9);
+     }},
+    {"bit_operations is -1; it must be a number larger than 0", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.mutable_job()->set_mode(v1::MODE_MIXED_PRECISION);
+       s.mutable_job()->mutable_mixed_precision()->set_bit_operations(-1);
+     }},
+    {"candidate_bits has one entry", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.mutable_job()->set_mode(v1::MODE_MIXED_PRECISION);
+       s.mutable_job()->mutable_mixed_precision()->set_size_bytes(1000);
+       s.mutable_job()->mutable_mixed_precision()->add_candidate_bits(4);
+     }},
+    {"job.sensitivity.bits has 9", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.mutable_job()->set_mode(v1::MODE_SENSITIVITY);
+       s.mutable_job()->mutable_sensitivity()->add_bits(9);
+     }},
+    {"job.sensitivity.max_examples is 0", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.mutable_job()->set_mode(v1::MODE_SENSITIVITY);
+       s.mutable_job()->mutable_sensitivity()->set_max_examples(0);
+     }},
     {"no model", "SPEC_INVALID", [](v1::TrainerSpec& s) { s.clear_model_path(); }},
     {"both model_path", "SPEC_INVALID",
      [](v1::TrainerSpec& s) { s.mutable_job()->mutable_model()->mutable_builtin(); }},
@@ -211,6 +269,52 @@ TEST(UnusedOptionsTest, NamesWhatTheModeDoesNotUse) {
   EXPECT_TRUE(UnusedOptions(spec).empty());
   spec.mutable_job()->set_mode(v1::MODE_PTQ);
   EXPECT_THAT(UnusedOptions(spec), ElementsAre("epochs"));
+  spec.mutable_job()->mutable_training()->set_calibration_batches(3);
+  spec.mutable_job()->mutable_pact();
+  spec.mutable_job()->mutable_ptq();
+  spec.mutable_job()->mutable_sensitivity();
+  spec.mutable_job()->set_mode(v1::MODE_EVALUATE);
+  EXPECT_THAT(UnusedOptions(spec),
+              ElementsAre("epochs", "calibration_batches", "pact", "sensitivity", "ptq"));
+  spec.mutable_job()->set_mode(v1::MODE_MIXED_PRECISION);
+  EXPECT_THAT(UnusedOptions(spec), ElementsAre("ptq"));
+}
+
+// Every field there is has effect in training with quantization, and so is in no list by hand.
+TEST(UnusedOptionsTest, WalksAllFieldsOfTraining) {
+  v1::TrainerSpec spec = Spec();
+  v1::TrainingOptions& training = *spec.mutable_job()->mutable_training();
+  const google::protobuf::Descriptor& type = *v1::TrainingOptions::descriptor();
+  for (int i = 0; i < type.field_count(); ++i) {
+    const google::protobuf::FieldDescriptor& field = *type.field(i);
+    const google::protobuf::Reflection& reflection = *training.GetReflection();
+    switch (field.cpp_type()) {
+      case google::protobuf::FieldDescriptor::CPPTYPE_INT32:
+        if (!field.is_repeated()) reflection.SetInt32(&training, &field, 1);
+        break;
+      case google::protobuf::FieldDescriptor::CPPTYPE_INT64:
+        if (!field.is_repeated()) reflection.SetInt64(&training, &field, 1);
+        break;
+      case google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE:
+        reflection.SetDouble(&training, &field, 0.5);
+        break;
+      case google::protobuf::FieldDescriptor::CPPTYPE_BOOL:
+        reflection.SetBool(&training, &field, true);
+        break;
+      case google::protobuf::FieldDescriptor::CPPTYPE_STRING:
+        if (!field.is_repeated()) reflection.SetString(&training, &field, "x");
+        break;
+      default:
+        if (!field.is_repeated()) reflection.MutableMessage(&training, &field);
+    }
+  }
+  EXPECT_THAT(UnusedOptions(spec), ElementsAre());
+  spec.mutable_job()->set_mode(v1::MODE_SENSITIVITY);
+  std::vector<const google::protobuf::FieldDescriptor*> given;
+  training.GetReflection()->ListFields(training, &given);
+  EXPECT_EQ(UnusedOptions(spec).size() + 4, given.size());
+  spec.mutable_job()->set_mode(v1::MODE_FLOAT);
+  EXPECT_THAT(UnusedOptions(spec), ElementsAre("calibration_batches"));
 }
 
 }  // namespace

@@ -116,6 +116,7 @@ constexpr TensorList kTensorLists[] = {{"state", &Checkpoint::state},
 absl::StatusOr<Checkpoint> FromHeader(const Json& header, absl::string_view data) {
   Checkpoint checkpoint;
   checkpoint.identity = header.at("identity").get<std::map<std::string, std::string>>();
+  checkpoint.notes = header.value("notes", std::map<std::string, std::string>());
   checkpoint.steps_done = header.at("steps_done").get<int64_t>();
   checkpoint.steps_per_epoch = header.at("steps_per_epoch").get<int64_t>();
   checkpoint.train_seconds = header.at("train_seconds").get<double>();
@@ -130,6 +131,7 @@ absl::StatusOr<Checkpoint> FromHeader(const Json& header, absl::string_view data
 absl::StatusOr<std::string> SerializeCheckpoint(const Checkpoint& checkpoint) {
   std::string data;
   Json header = {{"identity", checkpoint.identity},
+                 {"notes", checkpoint.notes},
                  {"steps_done", checkpoint.steps_done},
                  {"steps_per_epoch", checkpoint.steps_per_epoch},
                  {"train_seconds", checkpoint.train_seconds}};

@@ -20,6 +20,9 @@ struct Checkpoint {
   // What the run is about (model, data, settings), as readable key and value. A checkpoint only
   // continues a run with the same identity.
   std::map<std::string, std::string> identity;
+  // What the run worked out before training, by name, for it alone to read. Need not agree with
+  // anything.
+  std::map<std::string, std::string> notes;
   int64_t steps_done = 0;  // over all epochs; the next batch is steps_done % steps_per_epoch
   int64_t steps_per_epoch = 1;
   double train_seconds = 0.0;          // spent in training so far

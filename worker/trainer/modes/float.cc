@@ -5,8 +5,12 @@ namespace quantry::trainer {
 
 const ModeDef& FloatMode() {
   static constexpr StepDef kSteps[] = {kTrain, kEvaluateFloat, kExportFloat, kVerifyArtifact};
-  static constexpr ModeDef kMode{
-      .mode = RunMode::kFloat, .name = "float", .trains = true, .evaluations = 2, .steps = kSteps};
+  static constexpr ModeDef kMode{.mode = RunMode::kFloat,
+                                 .name = "float",
+                                 .trains = true,
+                                 .resumes = true,
+                                 .evaluations = 2,
+                                 .steps = kSteps};
   return kMode;
 }
 

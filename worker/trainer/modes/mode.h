@@ -24,7 +24,8 @@ struct ModeDef {
   RunMode mode = RunMode::kFloat;
   absl::string_view name;  // as in settings: "qat"
   bool quantizes = false;  // quant_config has effect
-  bool trains = false;     // the training options have effect; checkpoints are resumed
+  bool trains = false;     // the training options have effect
+  bool resumes = false;    // goes on from checkpoints
   // Whether artifacts of a model (model.onnx or model.float.onnx, checkpoint.qckpt) come out.
   bool makes_model = true;
   int64_t evaluations = 0;  // passes over all evaluation data, for the time left
@@ -33,8 +34,11 @@ struct ModeDef {
 
 absl::Span<const ModeDef* const> ModeTable();
 
-// Every RunMode has a line, so this finds one.
+// The line of `mode`. Every RunMode has one; ends the program where that was forgotten.
 const ModeDef& ModeOf(RunMode mode);
+
+// Null if there is no mode of that number.
+const ModeDef* FindMode(int number);
 
 }  // namespace quantry::trainer
 

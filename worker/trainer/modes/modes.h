@@ -5,11 +5,13 @@
 
 namespace quantry::trainer {
 
-// The lines of ModeTable(). What each mode does for users: docs/cli.md.
+// The lines of ModeTable(). What each mode does for users: docs/modes.md.
 const ModeDef& FloatMode();
 const ModeDef& PtqMode();
 const ModeDef& QatMode();
 const ModeDef& EvaluateMode();
+const ModeDef& SensitivityMode();
+const ModeDef& MixedPrecisionMode();
 
 }  // namespace quantry::trainer
 

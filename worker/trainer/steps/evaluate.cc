@@ -40,6 +40,11 @@ absl::Status EvaluateGiven(RunState& state) {
       Evaluate(state, state.model, v1::PHASE_EVALUATING, qdq ? "artifact" : "float", ignore));
   v1::Result& result = state.record.result;
   qdq ? result.set_artifact_top1(metrics.top1()) : result.set_float_top1(metrics.top1());
+  std::error_code error;
+  const auto size = std::filesystem::file_size(state.options.model_path, error);
+  if (error) return absl::OkStatus();  // a built-in network has no file
+  const auto bytes = static_cast<int64_t>(size);
+  qdq ? result.set_model_size_bytes(bytes) : result.set_float_model_size_bytes(bytes);
   return absl::OkStatus();
 }
 

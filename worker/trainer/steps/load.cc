@@ -21,6 +21,11 @@ absl::Status FindCheckpoint(RunState& state) {
   QUANTRY_RETURN_IF_ERROR(WithReason(checkpoint.status(), "CHECKPOINT_INVALID"));
   QUANTRY_RETURN_IF_ERROR(WithReason(engine::CheckIdentity(checkpoint->identity, state.identity),
                                      "CHECKPOINT_MISMATCH"));
+  state.notes = checkpoint->notes;
+  if (checkpoint->state.empty()) {  // it is from before the training
+    SendLog(state.sink, v1::LogLine::INFO, absl::StrCat("going on from ", path.string()));
+    return absl::OkStatus();
+  }
   SendLog(state.sink, v1::LogLine::INFO,
           absl::StrCat("going on from step ", checkpoint->steps_done, " of ", path.string()));
   state.resume_from = *std::move(checkpoint);
@@ -40,7 +45,7 @@ absl::Status Load(RunState& state) {
   state.progress.SetPlan(
       state.mode.trains ? state.options.train.epochs * state.inputs.train->num_batches() : 0,
       state.inputs.eval->num_batches() * state.mode.evaluations);
-  return state.mode.trains ? FindCheckpoint(state) : absl::OkStatus();
+  return state.mode.resumes ? FindCheckpoint(state) : absl::OkStatus();
 }
 
 }  // namespace quantry::trainer

@@ -2,10 +2,13 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "worker/engine/evaluate/distribution.h"
 #include "worker/engine/evaluate/sqnr.h"
+#include "worker/engine/export/tensor_report.h"
 #include "worker/engine/passes/annotate.h"
 #include "worker/engine/passes/fold_batch_norm.h"
 #include "worker/engine/passes/insert_fake_quant.h"
+#include "worker/engine/passes/planned_layers.h"
 #include "worker/engine/passes/quantize_outputs.h"
 #include "worker/engine/train/calibrate.h"
 #include "worker/trainer/layer_report.h"
@@ -15,15 +18,22 @@ namespace quantry::trainer {
 namespace {
 
 constexpr int64_t kSqnrBatches = 4;
+constexpr int64_t kHistogramBins = 40;
 
 }  // namespace
 
+engine::PactStart PactStartOf(const RunOptions& options) {
+  engine::PactStart pact;
+  if (options.pact_alpha) pact.alpha = static_cast<float>(*options.pact_alpha);
+  return pact;
+}
+
 absl::Status Quantize(RunState& state) {
   if (engine::FoldsBatchNormBeforeTraining(state.options.quant)) engine::FoldBatchNorm(state.model);
-  engine::PactStart pact;
-  if (state.options.pact_alpha) pact.alpha = static_cast<float>(*state.options.pact_alpha);
+  const engine::PactStart pact = PactStartOf(state.options);
   QUANTRY_ASSIGN_OR_RETURN(engine::QuantPlan plan,
                            engine::Annotate(state.model, state.options.quant, pact));
+  if (state.choice) plan = engine::WithBits(plan, state.choice->ByName());
   engine::FitToProfile(state.model, state.options.quant, plan);
   engine::InsertFakeQuant(state.model, plan);
   return absl::OkStatus();
@@ -49,6 +59,15 @@ absl::Status DescribeQuantization(RunState& state) {
   for (v1::LayerQuantization& layer : DescribeLayers(state.model, sqnr)) {
     *state.record.result.add_layers() = std::move(layer);
   }
+  QUANTRY_ASSIGN_OR_RETURN(
+      const auto distributions,
+      engine::MeasureDistributions(state.model, *state.inputs.eval, kHistogramBins));
+  for (const engine::TensorReport& tensor : engine::ReportTensors(state.model)) {
+    const auto found = distributions.find(tensor.fake_quant_node);
+    state.record.distributions.push_back(found == distributions.end() ? engine::Distribution()
+                                                                      : found->second);
+  }
+  if (state.choice) return absl::OkStatus();
   state.record.result.set_weight_bits(state.options.quant.weight_bits);
   state.record.result.set_activation_bits(state.options.quant.activation_bits);
   return absl::OkStatus();

@@ -8,6 +8,7 @@ namespace quantry::trainer {
 absl::Status SaveCheckpoint(RunState& state, engine::Checkpoint checkpoint) {
   const absl::Duration start = state.clock.Monotonic();
   checkpoint.identity = state.identity;
+  checkpoint.notes = state.notes;
   const std::filesystem::path path = state.output / kCheckpointFile;
   QUANTRY_RETURN_IF_ERROR(
       WithReason(engine::WriteCheckpoint(path, checkpoint), "CHECKPOINT_WRITE_FAILED"));

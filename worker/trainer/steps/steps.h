@@ -2,6 +2,7 @@
 #define QUANTRY_WORKER_TRAINER_STEPS_STEPS_H_
 
 #include "absl/status/status.h"
+#include "worker/engine/passes/annotate.h"
 #include "worker/trainer/modes/mode.h"
 #include "worker/trainer/run_state.h"
 
@@ -22,10 +23,27 @@ absl::StatusOr<engine::ClassificationMetrics> Evaluate(RunState& state, const en
                                                        v1::Phase phase, absl::string_view subject,
                                                        const engine::EvaluationObserver& look);
 
-// quantize.cc: FakeQuantize nodes in state.model, their start values, and what became of them.
+// quantize.cc
+engine::PactStart PactStartOf(const RunOptions& options);
+// FakeQuantize nodes in state.model, their start values, and what became of them.
 absl::Status Quantize(RunState& state);
 absl::Status Calibrate(RunState& state);  // nothing, when going on from a checkpoint
 absl::Status DescribeQuantization(RunState& state);
+
+// equalize.cc: folds BatchNorm and balances the weights of neighbouring layers, as options.ptq
+// says.
+absl::Status Equalize(RunState& state);
+
+// correct_biases.cc: makes up for rounded weights, as options.ptq says.
+absl::Status CorrectBiases(RunState& state);
+
+// sensitivity.cc: each layer quantized alone. Going on from a checkpoint that holds measurements,
+// only what is missing is measured.
+absl::Status PrepareSensitivity(RunState& state);  // makes state.study
+absl::Status MeasureSensitivity(RunState& state);  // fills state.sensitivity
+
+// choose_bits.cc: state.choice, which Quantize follows, from state.sensitivity.
+absl::Status ChooseBits(RunState& state);
 
 // train.cc
 absl::Status Train(RunState& state);
@@ -51,6 +69,12 @@ inline constexpr StepDef kCalibrate{"calibrating", "CALIBRATION_FAILED", Calibra
 inline constexpr StepDef kKeepCalibration{"calibrating", "CALIBRATION_FAILED", KeepCalibration};
 inline constexpr StepDef kDescribeQuantization{"evaluating", "EVALUATION_FAILED",
                                                DescribeQuantization};
+inline constexpr StepDef kEqualize{"equalizing", "EQUALIZATION_FAILED", Equalize};
+inline constexpr StepDef kCorrectBiases{"correcting", "CALIBRATION_FAILED", CorrectBiases};
+inline constexpr StepDef kPrepareSensitivity{"quantizing", "QUANT_CONFIG_INVALID",
+                                             PrepareSensitivity};
+inline constexpr StepDef kMeasureSensitivity{"measuring", "EVALUATION_FAILED", MeasureSensitivity};
+inline constexpr StepDef kChooseBits{"choosing bits", "SPEC_INVALID", ChooseBits};
 inline constexpr StepDef kTrain{"training", "TRAINING_FAILED", Train};
 inline constexpr StepDef kExportFloat{"exporting", "EXPORT_FAILED", ExportFloat};
 inline constexpr StepDef kExportQuantized{"exporting", "EXPORT_FAILED", ExportQuantized};

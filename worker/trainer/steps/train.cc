@@ -73,7 +73,8 @@ absl::Status Train(RunState& state) {
   if (engine::IsNotFinite(status)) return WithReason(status, "TRAINING_DIVERGED");
   QUANTRY_RETURN_IF_ERROR(status);
   state.progress.End();
-  if (!std::filesystem::exists(state.output / kCheckpointFile)) {
+  // One from before the training does not do.
+  if (loop->steps() == 0 || !std::filesystem::exists(state.output / kCheckpointFile)) {
     QUANTRY_RETURN_IF_ERROR(SaveCheckpoint(state, loop->MakeCheckpoint()));
   }
   state.steps_trained = loop->steps_done();

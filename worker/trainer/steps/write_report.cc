@@ -1,11 +1,13 @@
 #include "common/files.h"
 #include "common/status_macros.h"
+#include "worker/trainer/html/report_page.h"
 #include "worker/trainer/steps/steps.h"
 
 namespace quantry::trainer {
 namespace {
 
 constexpr char kReportFile[] = "report.json";
+constexpr char kReportPageFile[] = "report.html";
 
 }  // namespace
 
@@ -17,9 +19,12 @@ absl::Status WriteReport(RunState& state) {
     state.record.corrupt_names.insert(state.record.corrupt_names.end(), names.begin(), names.end());
   }
   if (state.mode.makes_model) QUANTRY_RETURN_IF_ERROR(state.AnnounceArtifact(kCheckpointFile));
-  QUANTRY_RETURN_IF_ERROR(
-      WriteFileAtomically(state.output / kReportFile, MakeReport(state.record)));
-  return state.AnnounceArtifact(kReportFile);
+  const std::string report = MakeReport(state.record);
+  QUANTRY_RETURN_IF_ERROR(WriteFileAtomically(state.output / kReportFile, report));
+  QUANTRY_RETURN_IF_ERROR(state.AnnounceArtifact(kReportFile));
+  QUANTRY_RETURN_IF_ERROR(WriteFileAtomically(state.output / kReportPageFile,
+                                              ReportPage(nlohmann::json::parse(report))));
+  return state.AnnounceArtifact(kReportPageFile);
 }
 
 }  // namespace quantry::trainer
