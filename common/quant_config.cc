@@ -21,7 +21,6 @@ using Json = nlohmann::json;
 using Names = absl::Span<const absl::string_view>;
 
 constexpr size_t kMaxTextBytes = 64 << 10;
-constexpr int kByteBits = 8;
 
 // JSON text as an object, with the first repeated key, in any object of it, refused.
 absl::StatusOr<Json> ParseObject(absl::string_view text) {
@@ -90,19 +89,6 @@ Names SupportedActivationDtypes() {
 Names SupportedPactSettings() {
   static const auto* const names = new auto(NamesOf(quant_values::PactSettings()));
   return *names;
-}
-
-StoredType WeightStorage(const QuantConfig& config, int bits) {
-  if (config.dtype == "int4" && bits <= kInt4Bits) return StoredType::kInt4;
-  if (config.dtype == "uint8") return bits > kByteBits ? StoredType::kUint16 : StoredType::kUint8;
-  return bits > kByteBits ? StoredType::kInt16 : StoredType::kInt8;
-}
-
-StoredType ActivationStorage(const QuantConfig& config, int bits) {
-  const std::string type =
-      config.activation_dtype.value_or(config.activation_symmetric ? "int8" : "uint8");
-  if (type == "uint8") return bits > kByteBits ? StoredType::kUint16 : StoredType::kUint8;
-  return bits > kByteBits ? StoredType::kInt16 : StoredType::kInt8;
 }
 
 absl::StatusOr<QuantConfig> ParseQuantConfig(absl::string_view json) {

@@ -40,8 +40,8 @@ struct QuantConfig {
   // Integers are in [-q, q], q = 2^(bits-1) - 1. In [kMinQuantBits, kMaxQuantBits].
   int weight_bits = 8;
   int activation_bits = 8;
-  // Storage type of weights in the artifact: "int8", "uint8" (zero point 128), "int4" (of weights
-  // with at most 4 bits; others are int8). More than 8 bits: the 16-bit type of the same sign.
+  // Storage type of weights in the artifact: "int8"; "uint8", with zero point 128; "int4", of
+  // weights with at most 4 bits (others are int8). Those with more than 8 bits are int16.
   std::string dtype = "int8";
   int64_t window_size = 10000;  // steps that range_abs_max looks back over; 1 to 1000000
   double moving_rate = 0.9;     // share of the past in a moving average; in (0, 1)
@@ -58,8 +58,8 @@ struct QuantConfig {
   // Activations: [-s, s] on signed integers, or false: a range of their own on both sides of 0, on
   // 2^bits integers with a zero_point.
   bool activation_symmetric = true;
-  // Storage type of activations in the artifact: "int8", "uint8"; absent: int8 if symmetric, else
-  // uint8. More than 8 bits: the 16-bit type of the same sign.
+  // Storage type of activations in the artifact: "int8", "uint8"; absent: what the profile's
+  // runtime is fastest with. Those with more than 8 bits are int16 if symmetric, else uint16.
   std::optional<std::string> activation_dtype;
   // How thresholds are found from what calibration sees: "abs_max", "percentile", "mse", "kl".
   std::string calibrator = "abs_max";
@@ -80,13 +80,8 @@ struct QuantConfig {
 inline constexpr int kMinQuantBits = 2;
 inline constexpr int kMaxQuantBits = 16;
 
+// What weights of dtype "int4" may have.
 inline constexpr int kInt4Bits = 4;
-
-// The type that the integers of a tensor of so many bits are stored as. With dtype "int4" weights
-// of more than 8 bits are int16.
-enum class StoredType { kInt4, kInt8, kUint8, kInt16, kUint16 };
-StoredType WeightStorage(const QuantConfig& config, int bits);
-StoredType ActivationStorage(const QuantConfig& config, int bits);
 
 // What this release can do, for messages and capabilities.
 absl::Span<const absl::string_view> SupportedWeightQuantizers();

@@ -90,8 +90,8 @@ constexpr QuantKey<QuantConfig> kKeys[] = {
     {.name = "activation_quantize_type",
      .meaning = "How the threshold s or the step size of activations is found.",
      .allowed = "@",
-     .effect = "Activations have one s per tensor. lsq_act needs activation_symmetric true, "
-               "lsq_plus_act false.",
+     .effect = "Activations have one s per tensor. lsq_plus_act needs activation_symmetric "
+               "false.",
      .read = kReadConfig<&QuantConfig::activation_quantize_type, ReadQuantName>,
      .write = kWriteConfig<&QuantConfig::activation_quantize_type>,
      .values = values::ActivationQuantizers},
@@ -112,9 +112,8 @@ constexpr QuantKey<QuantConfig> kKeys[] = {
     {.name = "dtype",
      .meaning = "Type that weights are stored as in the artifact.",
      .allowed = "@",
-     .effect = "Changes the file, not what is trained. More than 8 bits use the 16-bit type of the "
-               "same sign. uint8 and int4: profile onnxruntime only; int4: some weights must have "
-               "at most 4 bits.",
+     .effect = "Changes the file, not what is trained. Weights of more than 8 bits are int16 "
+               "whatever stands here. uint8 and int4: profile onnxruntime only.",
      .read = kReadConfig<&QuantConfig::dtype, ReadQuantName>,
      .write = kWriteConfig<&QuantConfig::dtype>,
      .values = values::WeightDtypes},
@@ -168,10 +167,13 @@ constexpr QuantKey<QuantConfig> kKeys[] = {
      .read = kReadConfig<&QuantConfig::activation_symmetric, ReadQuantFlag>,
      .write = kWriteConfig<&QuantConfig::activation_symmetric>},
     {.name = "activation_dtype",
-     .meaning = "Type that activations have in the artifact.",
+     .meaning = "Type that activations are stored as in the artifact.",
      .allowed = "null, @",
-     .effect = "null: int8 if activation_symmetric, else uint8. Changes the file, not what is "
-               "trained. uint8: profiles onnxruntime and openvino only.",
+     .effect = "null: what the profile's runtime is fastest with. onnxruntime: uint8, with zero "
+               "point 0 where an activation can't be negative; openvino: that only where it can't, "
+               "else int8 if activation_symmetric; the others: int8. Activations of more than 8 "
+               "bits are int16 if activation_symmetric, else uint16. uint8: profiles onnxruntime "
+               "and openvino only.",
      .read = kReadConfig<&QuantConfig::activation_dtype, ReadQuantName>,
      .write = kWriteConfig<&QuantConfig::activation_dtype>,
      .values = values::ActivationDtypes},

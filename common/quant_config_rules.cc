@@ -14,6 +14,8 @@
 namespace quantry {
 namespace {
 
+constexpr int kByteBits = 8;
+
 // A value that takes effect somewhere, and the key that sets it.
 template <typename T>
 struct Setting {
@@ -146,16 +148,13 @@ absl::Status CheckProfile(const QuantConfig& config, const Settings& settings) {
 // --- Values that exclude each other.
 
 absl::Status CheckSymmetry(const QuantConfig& config, const Settings& settings) {
-  const absl::string_view excluded = config.activation_symmetric ? "lsq_plus_act" : "lsq_act";
+  if (!config.activation_symmetric) return absl::OkStatus();
   for (const Setting<std::string>& type : settings.activation_types) {
-    if (type.value != excluded) continue;
-    return QuantRefused(
-        type.path,
-        absl::StrCat(InQuotes(excluded), " while activation_symmetric is ",
-                     config.activation_symmetric ? "true" : "false"),
-        absl::StrCat("activation_symmetric ", config.activation_symmetric ? "false" : "true",
-                     ", or another quantizer, e.g. ",
-                     config.activation_symmetric ? "\"lsq_act\"" : "\"lsq_plus_act\""));
+    if (type.value != "lsq_plus_act") continue;
+    return QuantRefused(type.path,
+                        "\"lsq_plus_act\", whose range is not symmetric, while "
+                        "activation_symmetric is true",
+                        "activation_symmetric false, or another quantizer, e.g. \"lsq_act\"");
   }
   return absl::OkStatus();
 }
@@ -193,13 +192,32 @@ absl::Status CheckPacts(const QuantConfig& config, const Settings& settings) {
   return absl::OkStatus();
 }
 
-absl::Status CheckInt4(const QuantConfig& config, const Settings& settings) {
-  const bool narrow = std::any_of(settings.weight_bits.begin(), settings.weight_bits.end(),
-                                  [](const Setting<int>& bits) { return bits.value <= kInt4Bits; });
-  if (config.dtype != "int4" || narrow) return absl::OkStatus();
-  return QuantRefused(
-      "dtype", absl::StrCat("\"int4\" while weight_bits is ", config.weight_bits),
-      "\"int8\", or weight_bits of at most 4, for some layers (overrides) at least");
+bool AnyAtMost(const std::vector<Setting<int>>& settings, int most) {
+  return std::any_of(settings.begin(), settings.end(),
+                     [&](const Setting<int>& bits) { return bits.value <= most; });
+}
+
+// Types that no tensor would be stored as.
+absl::Status CheckStorage(const QuantConfig& config, const Settings& settings) {
+  if (config.dtype == "int4" && !AnyAtMost(settings.weight_bits, kInt4Bits)) {
+    return QuantRefused(
+        "dtype", absl::StrCat("\"int4\" while weight_bits is ", config.weight_bits),
+        "\"int8\", or weight_bits of at most 4, for some layers (overrides) at least");
+  }
+  if (config.dtype == "uint8" && !AnyAtMost(settings.weight_bits, kByteBits)) {
+    return QuantRefused("dtype",
+                        absl::StrCat("\"uint8\" while weight_bits is ", config.weight_bits,
+                                     ", which is stored as int16"),
+                        "\"int8\" (the default), or weight_bits of at most 8");
+  }
+  if (config.activation_dtype && !AnyAtMost(settings.activation_bits, kByteBits)) {
+    return QuantRefused(
+        "activation_dtype",
+        absl::StrCat(InQuotes(*config.activation_dtype), " while activation_bits is ",
+                     config.activation_bits, ", which is stored in 16 bits"),
+        "null (the default), or activation_bits of at most 8");
+  }
+  return absl::OkStatus();
 }
 
 // --- Values that nothing looks at.
@@ -265,7 +283,7 @@ absl::Status CheckWeightKeys(const QuantConfig& config, const Settings& settings
 using Rule = absl::Status (*)(const QuantConfig&, const Settings&);
 
 constexpr Rule kRules[] = {
-    CheckOverrides,  CheckProfile,    CheckSymmetry,   CheckPacts,      CheckInt4,
+    CheckOverrides,  CheckProfile,    CheckSymmetry,   CheckPacts,      CheckStorage,
     CheckMovingRate, CheckWindowSize, CheckPercentile, CheckWeightKeys,
 };
 

@@ -26,8 +26,8 @@ constexpr QuantValue kActivationQuantizers[] = {
     {"abs_max", "s of the step's own batch; evaluation uses the largest seen"},
     {"range_abs_max", "the largest max|x| of the last window_size steps"},
     {"moving_average_abs_max", "moving average of max|x| by moving_rate"},
-    {"lsq_act", "step size, trained (LSQ); symmetric"},
-    {"lsq_plus_act", "step size and offset, trained (LSQ+); asymmetric"},
+    {"lsq_act", "step size, trained (LSQ)"},
+    {"lsq_plus_act", "step size and offset, trained (LSQ+)"},
 };
 
 constexpr QuantValue kWeightDtypes[] = {

@@ -22,6 +22,8 @@ struct PlannedTensor {
   std::vector<Use> uses;  // the input slots that get the quantized tensor; never empty
   FakeQuantizeSpec spec;
   std::optional<float> alpha_start;  // PACT with a given start value
+  // Other planned tensors of the same value quantize what this one makes of it.
+  bool first = false;
 };
 
 // What is to be quantized; points into the graph it was made for.

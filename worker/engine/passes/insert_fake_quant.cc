@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/engine/ops/fake_quantize.h"
+#include "worker/engine/ops/observe_output.h"
 #include "worker/engine/passes/output_scales.h"
 #include "worker/engine/quant/observers.h"
 #include "worker/engine/quant/quantizer.h"
@@ -102,7 +103,11 @@ void InsertOne(Graph& graph, const PlannedTensor& planned) {
       graph.AddNode(kFakeQuantizeOp, absl::StrCat(planned.value->name(), ".fake_quant"), inputs,
                     ToAttributes(planned.spec));
   node->output()->type = planned.value->type;
-  for (const Use& use : planned.uses) graph.SetInput(use.node, use.index, node->output());
+  const std::vector<Use> uses = planned.first ? planned.value->uses() : planned.uses;
+  for (const Use& use : uses) {
+    const bool reads = use.node != node && use.node->op() != kObserveOutputOp;
+    if (reads) graph.SetInput(use.node, use.index, node->output());
+  }
 }
 
 std::vector<Node*> FakeQuantizeNodes(const Graph& graph) {
@@ -121,7 +126,12 @@ std::vector<Value*> SortedByName(std::vector<Value*> values) {
 
 void InsertFakeQuant(Graph& graph, const QuantPlan& plan) {
   if (plan.output_moving_rate) FollowOutputs(graph, plan);
-  for (const PlannedTensor& planned : plan.tensors) InsertOne(graph, planned);
+  for (const PlannedTensor& planned : plan.tensors) {
+    if (!planned.first) InsertOne(graph, planned);
+  }
+  for (const PlannedTensor& planned : plan.tensors) {
+    if (planned.first) InsertOne(graph, planned);
+  }
 }
 
 void RemoveFakeQuant(Graph& graph) {

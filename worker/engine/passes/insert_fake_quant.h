@@ -13,7 +13,8 @@ namespace quantry::engine {
 // "X.state" or "X.window" and "X.count", and "X.alpha", a parameter, with PACT. A learned quantizer
 // has the parameter "X.learned_step" instead of "X.scale", and "X.learned_offset" (LSQ+) or
 // "X.zero_point" (lsq_act, asymmetric) beside it. Where the plan asks for it, the outputs of its
-// layers are followed (passes/output_scales.h). The plan must be of this graph as it stands.
+// layers are followed (passes/output_scales.h). Tensors that are `first` are put in last, in front
+// of all that reads X then. The plan must be of this graph as it stands.
 void InsertFakeQuant(Graph& graph, const QuantPlan& plan);
 
 // Takes all FakeQuantize nodes, what follows outputs, and their state out again: the float graph

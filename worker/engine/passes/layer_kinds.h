@@ -17,9 +17,9 @@ enum class QuantizedTensors {
   kInputAndWeight,  // the input as an activation, the weight, an initializer, as a weight
   kInputs,          // every input as an activation; none may be an initializer
   kFirstInput,      // input 0 as an activation
-  // The output, as an activation, for all that read it. The layer only moves values, so that the
-  // same quantizer on its inputs gives the same: at export they get it, too, and the layer runs on
-  // integers of one scale (passes/share_scales.h).
+  // The output, as an activation, for all that read it. The layer only moves values or picks the
+  // largest, so that this is the same as one common quantizer on its inputs and its output, which
+  // is what runtimes make of it when they move quantizers over such layers.
   kOutput,
 };
 

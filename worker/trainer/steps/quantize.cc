@@ -6,6 +6,7 @@
 #include "worker/engine/passes/annotate.h"
 #include "worker/engine/passes/fold_batch_norm.h"
 #include "worker/engine/passes/insert_fake_quant.h"
+#include "worker/engine/passes/quantize_outputs.h"
 #include "worker/engine/train/calibrate.h"
 #include "worker/trainer/layer_report.h"
 #include "worker/trainer/steps/steps.h"
@@ -21,8 +22,9 @@ absl::Status Quantize(RunState& state) {
   if (engine::FoldsBatchNormBeforeTraining(state.options.quant)) engine::FoldBatchNorm(state.model);
   engine::PactStart pact;
   if (state.options.pact_alpha) pact.alpha = static_cast<float>(*state.options.pact_alpha);
-  QUANTRY_ASSIGN_OR_RETURN(const engine::QuantPlan plan,
+  QUANTRY_ASSIGN_OR_RETURN(engine::QuantPlan plan,
                            engine::Annotate(state.model, state.options.quant, pact));
+  engine::FitToProfile(state.model, state.options.quant, plan);
   engine::InsertFakeQuant(state.model, plan);
   return absl::OkStatus();
 }
