@@ -28,6 +28,18 @@ bool IsStoredWeight(const Node& node) {
   return type == at::kChar || type == at::kShort;
 }
 
+// Not told by the number of bits alone: DoReFa's integers reach 2^bits - 1 on both sides.
+bool FitsPacked(const QParams& qparams) {
+  return qparams.qmin >= -QuantMax(kPackedBits) - 1 && qparams.qmax <= QuantMax(kPackedBits);
+}
+
+// The largest power of two that integers can be multiplied with in a type that ends at `type_max`.
+int64_t SpreadOf(const QParams& qparams, int64_t type_max) {
+  int64_t spread = 1;
+  while (qparams.qmax * spread * 2 <= type_max) spread *= 2;
+  return spread;
+}
+
 }  // namespace
 
 absl::Status LowerWeight(Graph& graph, Node* node, const QdqOptions& options) {
@@ -35,9 +47,9 @@ absl::Status LowerWeight(Graph& graph, Node* node, const QdqOptions& options) {
   const FakeQuantizeSpec spec = SpecOf(*node);
   const Value* weight = node->input(kFakeQuantizeX);
   const std::string name = weight->name();
-  const bool packed = options.weight_dtype == "int4" && spec.bits <= kPackedBits;
-  const bool wide = spec.bits > 8;
-  const int spread = packed ? 1 : 1 << ((wide ? 16 : 8) - spec.bits);
+  const bool packed = options.weight_dtype == "int4" && FitsPacked(qparams);
+  const bool wide = qparams.qmax > QuantMax(8);
+  const int64_t spread = packed ? 1 : SpreadOf(qparams, QuantMax(wide ? 16 : 8));
   const at::Tensor integers =
       QuantizeToIntegers(weight->tensor().detach().cpu(), qparams, spec.axis) * spread;
   Value* stored = Constant(graph, absl::StrCat(name, ".q"),
