@@ -107,9 +107,15 @@ class OnnxFusionTest(unittest.TestCase):
             self.check("mobilenet_v2", 0.5, 52, float_ops={"Clip"},
                        config={"activation_bits": bits, "weight_bits": bits})
 
-    def test_learned_steps_are_signed(self):
+    def test_signed_activations(self):
         self.check("resnet18", 0.25, 20, float_ops={"Add", "Relu", "GlobalAveragePool"},
-                   config={"activation_quantize_type": "lsq_act"})
+                   config={"activation_dtype": "int8", "dtype": "uint8"})
+
+    def test_learned_steps(self):
+        self.check("mobilenet_v2", 0.5, 52, config={"activation_quantize_type": "lsq_act"})
+
+    def test_asymmetric(self):
+        self.check("mobilenet_v2", 0.5, 52, config={"activation_symmetric": False})
 
 
 if __name__ == "__main__":
