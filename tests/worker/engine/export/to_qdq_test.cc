@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "tests/worker/engine/passes/small_net.h"
 #include "worker/engine/export/tensor_report.h"
@@ -240,6 +241,52 @@ TEST(ToQdqProfileTest, StorageTypesAreAskedForAndExact) {
       }
       EXPECT_TRUE(at::allclose(RunGraph(*qdq, data), usual, 1e-4, 1e-5));
     }
+  }
+}
+
+struct Width {
+  int weight_bits;
+  int activation_bits;
+  const char* dtype;
+};
+
+TEST(ToQdqFormTest, OtherIntegersAreWrittenInOpset21AndReadBack) {
+  for (const Width& width : {Width{4, 8, "int4"}, Width{3, 4, "int4"}, Width{8, 8, "int4"},
+                             Width{16, 16, "int8"}, Width{12, 8, "int8"}, Width{8, 9, "int8"}}) {
+    SCOPED_TRACE(absl::StrCat(width.weight_bits, " ", width.activation_bits, " ", width.dtype));
+    QuantConfig config;
+    config.weight_bits = width.weight_bits;
+    config.activation_bits = width.activation_bits;
+    config.dtype = width.dtype;
+    const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+    const Graph trained = FittedToProfile(BuildSmallNet(11), config, data);
+    const auto qdq = ToQdq(trained, QdqOptionsOf(config));
+    ASSERT_TRUE(qdq.ok()) << qdq.status();
+    const at::Tensor actual = RunGraph(*qdq, data);
+    EXPECT_LT(RelativeError(actual, RunGraph(trained, data)),
+              width.activation_bits < 8 ? 0.05 : 0.01);
+    const auto bytes = WriteOnnx(*qdq, {.pack_int4 = config.dtype == "int4"});
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    const auto read = ImportOnnx(*bytes);
+    ASSERT_TRUE(read.ok()) << read.status();
+    const bool newer = width.weight_bits != 8 || width.activation_bits != 8;
+    EXPECT_THAT(read->doc, HasSubstr(newer ? "opset 21" : "opset 17"));
+    EXPECT_TRUE(at::allclose(RunGraph(*read, data), actual, 1e-5, 1e-6));
+  }
+}
+
+TEST(ToQdqFormTest, PackedWeightsTakeHalfAByte) {
+  QuantConfig config;
+  config.weight_bits = 4;
+  const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+  const Graph trained = FittedToProfile(BuildSmallNet(11), config, data);
+  const size_t bytes = WriteOnnx(*ToQdq(trained))->size();
+  const auto packed = ToQdq(trained, {.weight_dtype = "int4"});
+  // 5 * 8 + 8 * 3 * 9 + 8 * 9 + 8 * 8 * 9 weights.
+  EXPECT_LT(WriteOnnx(*packed, {.pack_int4 = true})->size() + 904 / 2 - 200, bytes);
+  for (const Node* node : packed->nodes()) {
+    if (node->op() != "Conv") continue;
+    EXPECT_EQ(node->input(2)->tensor().scalar_type(), at::kFloat);
   }
 }
 
