@@ -167,6 +167,7 @@ void ReadOptimizer(const v1::TrainingOptions& training, engine::TrainOptions& tr
   if (training.has_gradient_clip()) train.gradient_clip = training.gradient_clip();
   if (training.has_accumulate_batches()) train.accumulate_batches = training.accumulate_batches();
   if (training.has_ema_decay()) train.ema_decay = training.ema_decay();
+  if (training.has_sync_batch_norm()) train.sync_batch_norm = training.sync_batch_norm();
 }
 
 void ReadLoss(const v1::TrainingOptions& training, engine::TrainOptions& train) {
@@ -324,6 +325,7 @@ std::vector<std::string> UnusedOptions(const v1::TrainerSpec& spec) {
       {untrained && training.has_keep_best(), "keep_best"},
       {untrained && training.has_patience(), "patience"},
       {untrained && training.has_mixup(), "mixup"},
+      {untrained && training.has_sync_batch_norm(), "sync_batch_norm"},
       {untrained && !training.loss().empty(), "loss"},
       {untrained && training.has_huber_delta(), "huber_delta"},
       {untrained && training.has_distillation(), "distillation"},

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/quant_config.h"
 #include "common/status_macros.h"
+#include "worker/engine/distributed/batch_share.h"
+#include "worker/engine/distributed/observed_values.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/quant/abs_max.h"
 #include "worker/engine/quant/fake_quantize.h"
@@ -103,6 +105,17 @@ ObserverState StateOf(absl::Span<const at::Tensor> inputs) {
           .initialized = at(kFakeQuantizeInitialized)};
 }
 
+// What stands for x before an observer where several processes train together: the same on all of
+// them, and observed as the whole batch would be. Weights are the same everywhere anyway, and so is
+// what calibration sees.
+at::Tensor SeenOnAllRanks(const at::Tensor& x, const FakeQuantizeSpec& spec,
+                          const QuantizerDef& quantizer, const EvaluateContext& context) {
+  if (context.share == nullptr || spec.is_weight) return x;
+  // Observers of ranges see nothing but the range; the start of a learned step is of all values.
+  return quantizer.learned ? ValuesOfAllRanks(x, context.share->ranks)
+                           : RangeOfAllRanks(x, context.share->ranks);
+}
+
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext& context) {
   const FakeQuantizeSpec spec = SpecOf(node);
@@ -117,7 +130,7 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
 
   at::Tensor scale = state.scale;
   if (looking || FollowsTensor(spec, quantizer)) {
-    scale = quantizer.observe(x, OptionsOf(spec), state);
+    scale = quantizer.observe(SeenOnAllRanks(x, spec, quantizer, context), OptionsOf(spec), state);
   } else {
     TORCH_CHECK(was_initialized, "the quantizer of '", node.input(kFakeQuantizeX)->name(),
                 "' has not seen any data yet: calibrate first");

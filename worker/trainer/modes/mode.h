@@ -16,6 +16,8 @@ struct StepDef {
   absl::string_view name;    // under which its time is reported: "training"
   absl::string_view reason;  // of its errors that have none yet: "TRAINING_FAILED"
   absl::Status (*run)(RunState&) = nullptr;
+  // Of several processes that train together, whether all do it; else rank 0 alone.
+  bool on_every_rank = false;
 };
 
 // What a run does with its model, between loading it and writing the report. The instances are the
