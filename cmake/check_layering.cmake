@@ -10,6 +10,8 @@ set(rules
   "worker/agent|[<\"](torch|ATen|c10)/|\"(server|worker/engine|worker/trainer)/"
   "worker/engine|grpcpp/|quantry/v1/|\"(server|client|worker/agent|worker/trainer)/"
   "worker/trainer|grpcpp/|\"(server|client|worker/agent)/"
+  "worker/engine/distributed|\"worker/engine/(graph|ops|import|zoo|passes|quant|data|train|evaluate|export)/"
+  "worker/engine/train|torch/csrc/distributed/|distributed/(process_group|rank_watch|rendezvous)"
   "worker/engine/graph|\"worker/engine/(ops|import|zoo|passes|quant|data|train|evaluate|export)/"
   "worker/engine/quant|\"worker/engine/(ops|import|zoo|passes|data|train|evaluate|export)/"
   "worker/engine/ops|\"worker/engine/(import|zoo|passes|data|train|evaluate|export)/"

@@ -70,6 +70,10 @@ void AddSubmit(CLI::App& app, CommandLine& line) {
       ->check(CLI::IsMember({"float", "ptq", "qat", "evaluate", "sensitivity", "mixed_precision"}));
   command.add_option("--quant-config", options->quant_config_file,
                      "JSON file in the form of PaddleSlim's quant_config");
+  command
+      .add_option("--devices", options->devices,
+                  "Processes that train together, each on its part of every batch")
+      ->check(CLI::Range(1, 64));
   command.add_option("--set", options->settings, "KEY=VALUE; any setting of the list below")
       ->allow_extra_args(false);
   command.add_option("--name", options->display_name, "What people call the job");

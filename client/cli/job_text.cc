@@ -288,6 +288,7 @@ std::string CapabilitiesTable(const v1::Capabilities& capabilities) {
   fields.Add("Bits", absl::StrCat(capabilities.min_bits(), " to ", capabilities.max_bits()));
   fields.Add("Dataset schemes", absl::StrJoin(capabilities.dataset_schemes(), ", "));
   fields.Add("Largest upload", FormatBytes(capabilities.max_upload_bytes()));
+  fields.Add("Devices per job", absl::StrCat("1 to ", capabilities.max_device_count()));
   fields.Add("ONNX operators", absl::StrJoin(capabilities.operators(), ", "));
   if (capabilities.workers().empty()) {
     return absl::StrCat(fields.Render(),

@@ -98,6 +98,11 @@ absl::StatusOr<Submission> Prepare(const SubmitOptions& options) {
     QUANTRY_ASSIGN_OR_RETURN(*spec.mutable_quant_config(),
                              ReadFile(options.quant_config_file, 64 << 10));
   }
+  if (options.devices > 0) {
+    spec.mutable_resources()->set_device_count(options.devices);
+    // Where several processes can train together in this release.
+    if (options.devices > 1) spec.mutable_resources()->set_device_kind("cpu");
+  }
   for (const std::string& setting : options.settings) {
     QUANTRY_RETURN_IF_ERROR(ApplySetting(setting, spec));
   }

@@ -17,6 +17,7 @@ struct SubmitOptions {
   std::string mode;  // "float", "ptq", "qat", "evaluate", "sensitivity", "mixed_precision"
   std::string quant_config_file;
   std::vector<std::string> settings;  // KEY=VALUE
+  int devices = 0;                    // 0: not given
   std::string display_name;
   std::vector<std::string> labels;  // KEY=VALUE
   std::string request_id;

@@ -14,6 +14,9 @@ absl::Span<const absl::string_view> JobModes();        // "float", "evaluate"
 absl::Span<const absl::string_view> BuiltinModels();   // networks of the zoo
 absl::Span<const absl::string_view> OnnxOperators();   // that the engine evaluates
 
+// Largest Resources.device_count.
+inline constexpr int kMaxDeviceCount = 64;
+
 }  // namespace quantry::server
 
 #endif  // QUANTRY_SERVER_CORE_CATALOG_H_

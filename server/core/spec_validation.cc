@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/status_macros.h"
+#include "server/core/catalog.h"
 #include "server/core/error_details.h"
 #include "server/core/spec_sections.h"
 
@@ -46,12 +47,36 @@ absl::Status CheckMode(v1::Mode mode) {
   }
 }
 
+void CheckDeviceCount(const v1::JobSpec& spec, Violations& violations) {
+  const int32_t count = spec.resources().device_count();
+  violations.Require(count >= 0 && count <= kMaxDeviceCount, "spec.resources.device_count", count,
+                     absl::StrCat("0 to ", kMaxDeviceCount));
+  if (count <= 1 || count > kMaxDeviceCount) return;
+  const bool trains = spec.mode() == v1::MODE_FLOAT || spec.mode() == v1::MODE_QAT;
+  violations.Require(trains, "spec.resources.device_count",
+                     absl::StrCat(count, " with ", v1::Mode_Name(spec.mode())),
+                     "more than 1 with MODE_FLOAT and MODE_QAT, which train");
+  violations.Require(spec.resources().device_kind() == "cpu", "spec.resources.device_kind",
+                     absl::StrCat("'", spec.resources().device_kind(), "'"),
+                     "'cpu' where device_count is larger than 1");
+  const v1::TrainingOptions& training = spec.training();
+  violations.Require(!training.has_batch_size() || training.batch_size() >= count,
+                     "spec.training.batch_size", training.batch_size(),
+                     absl::StrCat("at least device_count, ", count,
+                                  ": every batch is divided among the processes"));
+}
+
+// Options of several processes mean nothing to one.
+void CheckSynchronisation(const v1::JobSpec& spec, Violations& violations) {
+  if (!spec.training().has_sync_batch_norm() || spec.resources().device_count() > 1) return;
+  violations.Add("spec.training.sync_batch_norm",
+                 "has no effect unless resources.device_count is larger than 1; leave it out");
+}
+
 void CheckResources(const v1::Resources& resources, Violations& violations) {
   const std::string& kind = resources.device_kind();
   violations.Require(kind.empty() || kind == "cpu" || kind == "cuda", "spec.resources.device_kind",
                      absl::StrCat("'", kind, "'"), "'' (any), 'cpu', 'cuda'");
-  const int32_t count = resources.device_count();
-  violations.Require(count == 0 || count == 1, "spec.resources.device_count", count, "0, 1");
 }
 
 void CheckLabels(const v1::JobSpec& spec, Violations& violations) {
@@ -101,6 +126,8 @@ absl::Status ValidateJobSpec(const v1::JobSpec& spec) {
   CheckQuantization(spec, violations);
   CheckModeOptions(spec, violations);
   CheckResources(spec.resources(), violations);
+  CheckDeviceCount(spec, violations);
+  CheckSynchronisation(spec, violations);
   CheckLabels(spec, violations);
   CheckScheduling(spec, violations);
   return violations.ToStatus("INVALID_SPEC");

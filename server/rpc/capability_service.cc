@@ -34,6 +34,7 @@ grpc::Status CapabilityService::GetCapabilities(grpc::ServerContext*,
     response->set_min_bits(kMinQuantBits);
     response->set_max_bits(kMaxQuantBits);
     response->set_max_upload_bytes(max_upload_bytes_);
+    response->set_max_device_count(kMaxDeviceCount);
     AddWorkers(*response);
     return absl::OkStatus();
   });

@@ -3,6 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -135,6 +136,7 @@ Judgement Attempt::Train(v1::FinishAttemptRequest& request) {
                   .spec_file = folder_ / "spec.json",
                   .output_folder = folder_ / "output",
                   .stop_grace = environment_.options.stop_grace,
+                  .ranks = std::max(1, work_.job().spec().resources().device_count()),
                   .stop = [this] { return WantedStop(); },
                   .is_behind = [this] { return queue_.IsFull(); },
                   .on_event = [this](v1::TrainerEvent event) { OnEvent(std::move(event)); }});

@@ -2,171 +2,214 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <map>
 #include <memory>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/clock.h"
-#include "common/delimited.h"
+#include "common/free_port.h"
 #include "common/status_macros.h"
-#include "worker/agent/output_text.h"
+#include "worker/agent/rank_process.h"
 
 namespace quantry::agent {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(50);
+// Of a rank that ended because another one was lost; see quantry-trainer.
+constexpr absl::string_view kRankLost = "RANK_LOST";
 
-// What can be read from a non-blocking descriptor now, at most 256 KiB. Sets `*ended` at its end.
-std::string ReadAvailable(int fd, bool* ended) {
-  std::string text;
-  char buffer[1 << 16];
-  while (text.size() < size_t{256} << 10) {
-    const ssize_t count = read(fd, buffer, sizeof(buffer));
-    if (count > 0) {
-      text.append(buffer, static_cast<size_t>(count));
-    } else if (count < 0 && errno == EINTR) {
-      continue;
-    } else {
-      *ended = count == 0 || errno != EAGAIN;
-      break;
-    }
-  }
-  return text;
-}
-
-v1::TrainerEvent LogEvent(std::string line) {
-  v1::TrainerEvent event;
-  event.mutable_log()->set_level(v1::LogLine::WARNING);  // the trainer's own log comes as events
-  event.mutable_log()->set_message(std::move(line));
-  return event;
-}
-
-// One trainer while it runs.
+// The ranks of one trainer while they run.
 class Supervisor {
  public:
-  Supervisor(const TrainerRunOptions& options, std::unique_ptr<Process> process)
-      : options_(options), process_(std::move(process)) {}
+  explicit Supervisor(const TrainerRunOptions& options) : options_(options) {}
+
+  void Add(std::unique_ptr<Process> process) {
+    const size_t rank = ranks_.size();
+    ranks_.push_back({.process = std::make_unique<RankProcess>(
+                          std::move(process), [this, rank](v1::TrainerEvent event) {
+                            Forward(rank, std::move(event));
+                          })});
+  }
 
   TrainerOutcome Run() {
-    while (!process_->Poll().has_value()) {
+    while (NoteEnds() < ranks_.size()) {
       ObeyStop();
-      const bool wait =
-          outcome_.asked == StopRequest::kNone && options_.is_behind && options_.is_behind();
-      if (wait || (output_ended_ && messages_ended_)) {
+      const bool wait = asked_ == StopRequest::kNone && options_.is_behind && options_.is_behind();
+      if (wait || AllSilent()) {
         absl::SleepFor(kTick);
       } else {
         WaitForData();
-        Read();
+        for (Rank& rank : ranks_) {
+          if (!rank.ended) rank.process->Read();
+        }
       }
     }
-    // The whole group is dead: what is left in the pipes is all there will be.
-    while (!output_ended_ || !messages_ended_) Read();
     return Finish();
   }
 
  private:
-  void ObeyStop() {
-    const StopRequest request = std::max(outcome_.asked, options_.stop());
-    const absl::Duration now = SystemClock().Monotonic();
-    if (outcome_.asked == StopRequest::kNone && request == StopRequest::kTerminate) {
-      process_->Signal(SIGTERM);
-      kill_at_ = now + options_.stop_grace;
+  struct Rank {
+    std::unique_ptr<RankProcess> process;
+    std::optional<size_t> ended;  // how many ended before it
+    bool killed = false;          // by us, for another one's sake
+  };
+
+  // Other ranks than 0 have only their output to add.
+  void Forward(size_t rank, v1::TrainerEvent event) {
+    if (rank > 0) {
+      if (!event.has_log()) return;
+      event.mutable_log()->set_message(absl::StrCat("[rank ", rank, "] ", event.log().message()));
     }
-    outcome_.asked = request;
-    if (request == StopRequest::kKill || now >= kill_at_) process_->Kill();
+    options_.on_event(std::move(event));
+  }
+
+  // How many have ended.
+  size_t NoteEnds() {
+    size_t before = EndedCount();
+    for (size_t i = 0; i < ranks_.size(); ++i) {
+      Rank& rank = ranks_[i];
+      if (rank.ended || !rank.process->Ended()) continue;
+      rank.ended = before++;
+      outcomes_[i] = rank.process->Finish();
+      // A rank that is done leaves rank 0 to its work; any other end is everyone's.
+      const bool done = i > 0 && outcomes_[i].exit.Succeeded();
+      if (!done) {
+        kill_at_ = std::min(kill_at_, SystemClock().Monotonic() + options_.rank_grace);
+      }
+    }
+    return before;
+  }
+
+  size_t EndedCount() const {
+    return static_cast<size_t>(std::count_if(ranks_.begin(), ranks_.end(),
+                                             [](const Rank& r) { return r.ended.has_value(); }));
+  }
+
+  void ObeyStop() {
+    const StopRequest request = std::max(asked_, options_.stop());
+    const absl::Duration now = SystemClock().Monotonic();
+    if (asked_ == StopRequest::kNone && request == StopRequest::kTerminate) {
+      for (Rank& rank : ranks_) rank.process->Signal(SIGTERM);
+      kill_at_ = std::min(kill_at_, now + options_.stop_grace);
+    }
+    asked_ = request;
+    if (request != StopRequest::kKill && now < kill_at_) return;
+    for (Rank& rank : ranks_) {
+      if (rank.ended) continue;
+      rank.killed = true;
+      rank.process->Kill();
+    }
+  }
+
+  bool AllSilent() const {
+    return std::all_of(ranks_.begin(), ranks_.end(),
+                       [](const Rank& rank) { return rank.process->silent(); });
   }
 
   void WaitForData() const {
-    // A descriptor that ended would report that for ever; -1 is left out.
-    pollfd entries[2] = {
-        {.fd = output_ended_ ? -1 : process_->output_fd(), .events = POLLIN, .revents = 0},
-        {.fd = messages_ended_ ? -1 : process_->message_fd(), .events = POLLIN, .revents = 0}};
-    poll(entries, 2, static_cast<int>(absl::ToInt64Milliseconds(kTick)));
+    std::vector<pollfd> entries;
+    for (const Rank& rank : ranks_) {
+      const std::array<pollfd, 2> both = rank.process->Entries();
+      entries.insert(entries.end(), both.begin(), both.end());
+    }
+    poll(entries.data(), entries.size(), static_cast<int>(absl::ToInt64Milliseconds(kTick)));
   }
 
-  void Read() {
-    if (!output_ended_) {
-      for (std::string& line : text_.Feed(ReadAvailable(process_->output_fd(), &output_ended_))) {
-        options_.on_event(LogEvent(std::move(line)));
-      }
+  // The rank whose end explains the others': of those that failed the first to end that neither was
+  // killed here nor says that it ended because of another one.
+  size_t Cause() const {
+    std::optional<size_t> cause;
+    const auto weight = [this](size_t rank) {
+      const TrainerOutcome& outcome = outcomes_.at(rank);
+      const bool follows =
+          ranks_[rank].killed || (outcome.failure && outcome.failure->reason() == kRankLost);
+      return std::make_pair(follows, *ranks_[rank].ended);
+    };
+    for (size_t rank = 0; rank < ranks_.size(); ++rank) {
+      if (outcomes_.at(rank).exit.Succeeded()) continue;
+      if (!cause || weight(rank) < weight(*cause)) cause = rank;
     }
-    if (!messages_ended_) {
-      const std::string bytes = ReadAvailable(process_->message_fd(), &messages_ended_);
-      if (outcome_.events.ok()) {
-        parser_.Feed(bytes);
-        outcome_.events = TakeMessages();
-      }
-    }
-  }
-
-  absl::Status TakeMessages() {
-    while (true) {
-      QUANTRY_ASSIGN_OR_RETURN(const std::optional<std::string> message, parser_.Next());
-      if (!message.has_value()) return absl::OkStatus();
-      v1::TrainerEvent event;
-      if (!event.ParseFromString(*message)) {
-        return absl::DataLossError("the trainer sent a message that is no TrainerEvent");
-      }
-      Take(std::move(event));
-    }
-  }
-
-  void Take(v1::TrainerEvent event) {
-    switch (event.event_case()) {
-      case v1::TrainerEvent::kArtifact:
-        outcome_.artifacts.push_back(std::move(*event.mutable_artifact()));
-        break;
-      case v1::TrainerEvent::kResult:
-        outcome_.result = std::move(*event.mutable_result());
-        break;
-      case v1::TrainerEvent::kFailure:
-        outcome_.failure = std::move(*event.mutable_failure());
-        break;
-      case v1::TrainerEvent::EVENT_NOT_SET:  // of a newer trainer
-        break;
-      default:
-        options_.on_event(std::move(event));
-    }
+    return cause.value_or(0);
   }
 
   TrainerOutcome Finish() {
-    if (std::string line = text_.TakePartialLine(); !line.empty()) {
-      options_.on_event(LogEvent(std::move(line)));
+    const size_t cause = Cause();
+    TrainerOutcome outcome = std::move(outcomes_[cause]);
+    outcome.asked = asked_;
+    if (ranks_.size() == 1 || outcome.exit.Succeeded()) return outcome;
+    outcome.result.reset();
+    const std::string name = absl::StrCat("rank ", cause, " of ", ranks_.size());
+    if (outcome.failure) {
+      if (outcome.failure->reason() != kRankLost) {
+        outcome.failure->set_message(absl::StrCat(name, ": ", outcome.failure->message()));
+      }
+      return outcome;
     }
-    if (outcome_.events.ok() && parser_.HasPartial()) {
-      outcome_.events = absl::DataLossError("the trainer's last message was cut");
-    }
-    outcome_.exit = *process_->Poll();
-    outcome_.last_words = text_.LastWords();
-    return std::move(outcome_);
+    const bool interrupted = outcome.exit.signal == 0 && outcome.exit.code == kTrainerInterrupted;
+    if (asked_ == StopRequest::kNone && !interrupted) outcome.failure = Lost(name, outcome);
+    return outcome;
+  }
+
+  static v1::Failure Lost(const std::string& name, const TrainerOutcome& outcome) {
+    v1::Failure failure;
+    failure.set_kind(v1::FAILURE_KIND_INFRASTRUCTURE);
+    failure.set_reason(std::string(kRankLost));
+    failure.set_message(
+        absl::StrCat(name, " ended with ", outcome.exit.ToString(), " without saying why",
+                     outcome.exit.signal == SIGKILL
+                         ? "; probably the machine ran out of memory: try a smaller batch_size"
+                         : ""));
+    failure.set_last_words(outcome.last_words);
+    return failure;
   }
 
   const TrainerRunOptions& options_;
-  const std::unique_ptr<Process> process_;
-  TrainerOutcome outcome_;
-  OutputText text_;
-  DelimitedParser parser_;
-  bool output_ended_ = false;
-  bool messages_ended_ = false;
+  std::vector<Rank> ranks_;
+  std::map<size_t, TrainerOutcome> outcomes_;  // of those that ended
+  StopRequest asked_ = StopRequest::kNone;
   absl::Duration kill_at_ = absl::InfiniteDuration();  // monotonic
 };
+
+// Nobody else knows it, so that no process of another attempt joins.
+std::string NewToken() {
+  std::random_device source;
+  std::string token;
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&token, absl::Hex(source(), absl::kZeroPad8));
+  return token;
+}
 
 }  // namespace
 
 absl::StatusOr<TrainerOutcome> RunTrainer(const TrainerRunOptions& options) {
-  const ProcessOptions process_options{
+  ProcessOptions process{
       .arguments = {options.trainer.string(), "--spec", options.spec_file.string(), "--output",
                     options.output_folder.string(), "--events-fd",
                     absl::StrCat(Process::kMessageFd)},
-      // Device numbers as nvidia-smi and the driver give them.
-      .environment = {{"CUDA_DEVICE_ORDER", "PCI_BUS_ID"}}};
-  QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Process> process, Process::Start(process_options));
-  return Supervisor(options, std::move(process)).Run();
+      // Device numbers as nvidia-smi and the driver give them. Ranks are ours to give: what the
+      // worker's own environment says of them is of something else.
+      .environment = {{"CUDA_DEVICE_ORDER", "PCI_BUS_ID"},
+                      {"RANK", "0"},
+                      {"WORLD_SIZE", absl::StrCat(options.ranks)},
+                      {"LOCAL_WORLD_SIZE", absl::StrCat(options.ranks)}}};
+  if (options.ranks > 1) {
+    QUANTRY_ASSIGN_OR_RETURN(const int port, FreeTcpPort());
+    process.environment["MASTER_ADDR"] = "127.0.0.1";
+    process.environment["MASTER_PORT"] = absl::StrCat(port);
+    process.environment["QUANTRY_RENDEZVOUS_TOKEN"] = NewToken();
+  }
+  Supervisor supervisor(options);
+  for (int rank = 0; rank < options.ranks; ++rank) {
+    process.environment["RANK"] = absl::StrCat(rank);
+    // Those that run already end with the supervisor.
+    QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Process> started, Process::Start(process));
+    supervisor.Add(std::move(started));
+  }
+  return supervisor.Run();
 }
 
 }  // namespace quantry::agent

@@ -119,6 +119,12 @@ void PipeEventSink::Send(const v1::TrainerEvent& event) {
 
 void TextEventSink::Send(const v1::TrainerEvent& event) { out_ << Text(event) << std::endl; }
 
+void OtherRankSink::Send(const v1::TrainerEvent& event) {
+  const bool matters = event.has_failure() ||
+                       (event.has_log() && event.log().level() >= v1::LogLine::WARNING);
+  if (matters) inner_.Send(event);
+}
+
 void SendLog(EventSink& sink, v1::LogLine::Level level, absl::string_view message) {
   v1::TrainerEvent event;
   event.mutable_log()->set_level(level);

@@ -41,6 +41,18 @@ class TextEventSink : public EventSink {
   std::ostream& out_;
 };
 
+// What a rank other than 0 has to say: failures, warnings and errors go on to `inner`.
+class OtherRankSink : public EventSink {
+ public:
+  // `inner` must outlive the sink.
+  explicit OtherRankSink(EventSink& inner) : inner_(inner) {}
+  void Send(const v1::TrainerEvent& event) override;
+  bool broken() const override { return inner_.broken(); }
+
+ private:
+  EventSink& inner_;
+};
+
 // Sends a line of log.
 void SendLog(EventSink& sink, v1::LogLine::Level level, absl::string_view message);
 

@@ -20,6 +20,11 @@ void AddRun(CLI::App& app, RunCommand& run) {
   app.add_option("--events-fd", run.events_fd,
                  "Write delimited quantry.v1.TrainerEvent messages to this descriptor");
   app.add_option("--device", run.device, "Where to train: cpu (overrides the spec)");
+  app.add_option("--rank", run.ranks.rank,
+                 "Which of the processes that train together this is, from 0 (or RANK)");
+  app.add_option("--world-size", run.ranks.world_size, "How many there are (or WORLD_SIZE)");
+  app.add_option("--rendezvous", run.ranks.rendezvous,
+                 "HOST:PORT at which rank 0 listens (or MASTER_ADDR and MASTER_PORT)");
 }
 
 CLI::App* AddInspect(CLI::App& app, InspectCommand& inspect) {

@@ -18,9 +18,12 @@ namespace quantry::trainer {
 // once; not thread-safe.
 class Pipeline {
  public:
-  // `sink` and `clock` must outlive the pipeline. `interrupted` is asked after every batch.
+  // `sink`, `clock` and `ranks` must outlive the pipeline. `interrupted` is asked after every batch.
+  // `ranks`: the processes that do this run together, each with a pipeline of the same options; null:
+  // this one alone. Rank 0 evaluates, saves and exports; the others leave when training is done,
+  // with an empty result.
   Pipeline(RunOptions options, std::filesystem::path output, EventSink& sink, const Clock& clock,
-           std::function<bool()> interrupted);
+           std::function<bool()> interrupted, engine::Collective* ranks = nullptr);
 
   // Leaves what the mode makes in the output folder, announces each file, and returns the result:
   // report.json and report.html always; model.onnx, scales.json and model.pt where the mode

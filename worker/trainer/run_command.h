@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "worker/trainer/ranks.h"
+
 namespace quantry::trainer {
 
 // Exit codes of the program; scripts and the worker rely on them.
@@ -18,6 +20,7 @@ struct RunCommand {
   std::filesystem::path output;
   std::optional<int> events_fd;  // absent: lines for people on standard output
   std::string device;            // overrides the spec's; empty: the spec's
+  RankFlags ranks;               // the processes that train together
 };
 
 // `quantry-trainer --spec FILE --output DIR`: one run, to its exit code. Installs signal handlers.

@@ -10,17 +10,19 @@ namespace quantry::trainer {
 
 RunState::RunState(RunOptions run_options, const ModeDef& mode_def,
                    std::filesystem::path output_folder, EventSink& event_sink,
-                   const Clock& run_clock, std::function<bool()> is_interrupted)
+                   const Clock& run_clock, std::function<bool()> is_interrupted,
+                   engine::Collective* run_ranks)
     : options(std::move(run_options)),
       mode(mode_def),
       output(std::move(output_folder)),
       sink(event_sink),
       clock(run_clock),
       interrupted(std::move(is_interrupted)),
-      progress(event_sink, run_clock) {}
+      progress(event_sink, run_clock),
+      ranks(run_ranks == nullptr ? alone : *run_ranks) {}
 
 absl::Status RunState::CheckInterrupted() const {
-  return interrupted() ? absl::CancelledError("interrupted") : absl::OkStatus();
+  return interrupted() ? absl::CancelledError("interrupted") : ranks.Health();
 }
 
 void RunState::SendMetrics(absl::string_view subject, int64_t epoch, int64_t step,

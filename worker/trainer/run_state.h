@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
+#include "worker/engine/distributed/collective.h"
 #include "worker/engine/evaluate/evaluate_model.h"
 #include "worker/engine/train/checkpoint.h"
 #include "worker/engine/train/choose_bits.h"
@@ -30,11 +31,13 @@ struct ModeDef;
 // What one run knows and has made so far. The steps of a mode (steps/, modes/) read and change it
 // in turn; nothing else is shared between them. Not thread-safe.
 struct RunState {
-  // `mode`, `sink` and `clock` must outlive the state. `interrupted` is asked after every batch.
+  // `mode`, `sink`, `clock` and `ranks` must outlive the state. `interrupted` is asked after every
+  // batch. `ranks`: null for a process alone.
   RunState(RunOptions options, const ModeDef& mode, std::filesystem::path output, EventSink& sink,
-           const Clock& clock, std::function<bool()> interrupted);
+           const Clock& clock, std::function<bool()> interrupted,
+           engine::Collective* ranks = nullptr);
 
-  // CANCELLED once `interrupted` says so.
+  // CANCELLED once `interrupted` says so; UNAVAILABLE once a rank is lost.
   absl::Status CheckInterrupted() const;
   // Sends metrics of `subject` and keeps them for the report.
   void SendMetrics(absl::string_view subject, int64_t epoch, int64_t step,
@@ -52,6 +55,8 @@ struct RunState {
   const Clock& clock;
   const std::function<bool()> interrupted;
   ProgressReporter progress;
+  engine::SingleProcess alone;
+  engine::Collective& ranks;  // the processes that do this run together
 
   RunInputs inputs;     // inputs.model stays the float model unless the mode trains in float
   engine::Graph model;  // what is trained and quantized

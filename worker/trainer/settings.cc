@@ -69,6 +69,7 @@ Json TrainingToJson(const RunOptions& options) {
           {"keep_best", train.keep_best},
           {"patience", OrNull(train.patience)},
           {"gradient_clip", OrNull(train.gradient_clip)},
+          {"sync_batch_norm", train.sync_batch_norm},
           {"seed", train.seed},
           {"checkpoint_steps", OrNull(train.checkpoint_steps)},
           {"calibration_batches", options.calibration_batches},

@@ -168,6 +168,7 @@ void ReadOptimizer(const v1::TrainingOptions& training, engine::TrainOptions& tr
   if (training.has_gradient_clip()) train.gradient_clip = training.gradient_clip();
   if (training.has_accumulate_batches()) train.accumulate_batches = training.accumulate_batches();
   if (training.has_ema_decay()) train.ema_decay = training.ema_decay();
+  if (training.has_sync_batch_norm()) train.sync_batch_norm = training.sync_batch_norm();
 }
 
 void ReadLoss(const v1::TrainingOptions& training, engine::TrainOptions& train) {

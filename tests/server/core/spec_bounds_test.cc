@@ -172,7 +172,10 @@ std::vector<Bounds> AllBounds() {
        pact + "{ weight_decay: $0 }",
        {"0", "1"},
        WithNoNumbers({"-1e-9"})},
-      {"spec.resources.device_count", "resources { device_count: $0 }", {"0", "1"}, {"-1", "2"}},
+      {"spec.resources.device_count",
+       "resources { device_kind: 'cpu' device_count: $0 }",
+       {"0", "1", "2", "64"},
+       {"-1", "65"}},
       {"spec.max_attempts", "max_attempts: $0", {"1", "100"}, {"0", "101"}},
       {"spec.priority", "priority: $0", {"-1000", "1000"}, {"-1001", "1001"}},
   };

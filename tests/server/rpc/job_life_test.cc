@@ -280,6 +280,7 @@ TEST_F(JobLifeTest, CapabilitiesShowWorkersAndLimits) {
   ASSERT_TRUE(
       capabilities_->GetCapabilities(&context, v1::GetCapabilitiesRequest(), &capabilities).ok());
   EXPECT_EQ(capabilities.max_upload_bytes(), 4 << 20);
+  EXPECT_EQ(capabilities.max_device_count(), 64);
   EXPECT_THAT(capabilities.modes(), SizeIs(4));
   ASSERT_THAT(capabilities.workers(), SizeIs(1));
   EXPECT_EQ(capabilities.workers(0).name(), "workers/w");

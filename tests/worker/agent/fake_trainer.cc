@@ -47,10 +47,51 @@ class FakeTrainer {
       Checkpoint(5);
       abort();
     }
+    if (what == "tell_rank") return TellRank();
+    if (what == "rank1_is_killed" || what == "rank1_aborts_others_hang" || what == "rank1_fails") {
+      return Rank() == "1" ? EndRank(what) : OutliveRank(what);
+    }
     return Hang();
   }
 
  private:
+  static std::string Variable(const char* name) {
+    const char* value = getenv(name);
+    return value == nullptr ? "nothing" : value;
+  }
+  static std::string Rank() { return Variable("RANK"); }
+
+  int TellRank() {
+    std::cout << "I am " << Rank() << " of " << Variable("WORLD_SIZE") << ", "
+              << Variable("LOCAL_WORLD_SIZE") << " here, at " << Variable("MASTER_ADDR")
+              << std::endl;
+    if (Rank() != "0") return 0;
+    quantry::v1::TrainerEvent event;
+    event.mutable_result()->set_artifact_top1(0.5);
+    Send(event);
+    return 0;
+  }
+
+  int EndRank(const std::string& what) {
+    if (what == "rank1_fails") return Fail();
+    std::cerr << "about to abort" << std::endl;
+    raise(what == "rank1_is_killed" ? SIGKILL : SIGABRT);
+    return 1;
+  }
+
+  // What the others of a rank that ends do.
+  int OutliveRank(const std::string& what) {
+    if (what == "rank1_aborts_others_hang") {
+      while (true) pause();
+    }
+    quantry::v1::TrainerEvent event;
+    event.mutable_failure()->set_kind(quantry::v1::FAILURE_KIND_INFRASTRUCTURE);
+    event.mutable_failure()->set_reason("RANK_LOST");
+    event.mutable_failure()->set_message("rank 1 of 2 was lost");
+    Send(event);
+    return 1;
+  }
+
   void Send(const quantry::v1::TrainerEvent& event) {
     if (!quantry::WriteDelimited(events_fd_, event.SerializeAsString()).ok()) exit(4);
   }
@@ -120,6 +161,7 @@ class FakeTrainer {
     sigaddset(&term, SIGTERM);
     sigprocmask(SIG_BLOCK, &term, &old);
     Progress(1);
+    if (Rank() == "1") std::cout << "rank 1 waits" << std::endl;
     while (interrupted == 0) sigsuspend(&old);
     Checkpoint(42);
     return 3;

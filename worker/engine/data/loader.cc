@@ -44,7 +44,7 @@ class Loader::Impl {
   ~Impl();
 
   absl::Status StartThreads();
-  absl::Status StartEpoch(int64_t epoch, int64_t first_batch);
+  absl::Status StartEpoch(int64_t epoch, int64_t first_batch, Shard shard);
   absl::StatusOr<std::optional<Batch>> Next();
 
   int64_t num_examples() const { return static_cast<int64_t>(examples_.size()); }
@@ -72,6 +72,7 @@ class Loader::Impl {
   absl::Status failure_;
   int64_t epoch_ = 0;
   int64_t next_batch_ = 0;  // to open
+  Shard shard_;
   std::vector<int64_t> order_;
   std::map<int64_t, std::string> corrupt_;  // example -> reason
 
@@ -134,8 +135,10 @@ absl::Status Loader::Impl::OpenBatches() {
     return open_.size() >= static_cast<size_t>(options_.prefetch);
   };
   while (next_batch_ < num_batches() && !is_full()) {
-    const int64_t begin = next_batch_ * options_.batch_size;
-    const int64_t end = std::min(num_examples(), begin + options_.batch_size);
+    const int64_t first = next_batch_ * options_.batch_size;
+    const int64_t rows = std::min(num_examples() - first, options_.batch_size);
+    const int64_t begin = first + rows * shard_.index / shard_.count;
+    const int64_t end = first + rows * (shard_.index + 1) / shard_.count;
     QUANTRY_ASSIGN_OR_RETURN(
         std::shared_ptr<PendingBatch> batch,
         PendingBatch::Create(next_batch_, epoch_,
@@ -148,16 +151,21 @@ absl::Status Loader::Impl::OpenBatches() {
   return absl::OkStatus();
 }
 
-absl::Status Loader::Impl::StartEpoch(int64_t epoch, int64_t first_batch) {
+absl::Status Loader::Impl::StartEpoch(int64_t epoch, int64_t first_batch, Shard shard) {
   if (epoch < 0 || first_batch < 0 || first_batch > num_batches()) {
     return absl::InvalidArgumentError(absl::StrCat("cannot start at batch ", first_batch,
                                                    " of epoch ", epoch, "; an epoch has ",
                                                    num_batches(), " batches"));
   }
+  if (shard.index < 0 || shard.index >= shard.count) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no part ", shard.index, " of ", shard.count, " of a batch"));
+  }
   {
     absl::MutexLock lock(&mutex_);
     open_.clear();
   }
+  shard_ = shard;
   started_ = true;
   epoch_ = epoch;
   next_batch_ = first_batch;
@@ -183,14 +191,18 @@ absl::StatusOr<std::optional<Batch>> Loader::Impl::Next() {
     if (!failure_.ok()) break;
     absl::StatusOr<Batch> batch = oldest->Finish(&corrupt_);
     failure_ = batch.ok() ? CheckCorruption() : batch.status();
-    if (failure_.ok() && batch->images.size(0) > 0) return *std::move(batch);
+    if (failure_.ok() && (shard_.count > 1 || batch->images.size(0) > 0)) {
+      return *std::move(batch);
+    }
   }
   return failure_;
 }
 
 absl::Status Loader::Impl::CheckCorruption() const {
   const auto count = static_cast<int64_t>(corrupt_.size());
-  const double share = static_cast<double>(count) / static_cast<double>(num_examples());
+  // A process that sees one part of every batch takes the others to be like it.
+  const double share =
+      static_cast<double>(count * shard_.count) / static_cast<double>(num_examples());
   if (share <= options_.max_corrupt_fraction && count < num_examples()) return absl::OkStatus();
   std::vector<absl::string_view> first;
   for (const auto& [example, reason] : corrupt_) {
@@ -227,8 +239,8 @@ int64_t Loader::num_examples() const { return impl_->num_examples(); }
 int64_t Loader::num_batches() const { return impl_->num_batches(); }
 int64_t Loader::num_corrupt() const { return static_cast<int64_t>(impl_->corrupt().size()); }
 
-absl::Status Loader::StartEpoch(int64_t epoch, int64_t first_batch) {
-  return impl_->StartEpoch(epoch, first_batch);
+absl::Status Loader::StartEpoch(int64_t epoch, int64_t first_batch, Shard shard) {
+  return impl_->StartEpoch(epoch, first_batch, shard);
 }
 
 absl::StatusOr<std::optional<Batch>> Loader::Next() { return impl_->Next(); }

@@ -15,6 +15,13 @@
 
 namespace quantry::engine {
 
+// Which rows of every batch a process takes: of n rows those from n * index / count up to
+// n * (index + 1) / count. All together are the batch, none is in two.
+struct Shard {
+  int64_t index = 0;  // in [0, count)
+  int64_t count = 1;  // >= 1
+};
+
 // Turns a dataset into batches of tensors, decoded by threads of its own ahead of use.
 //
 //   QUANTRY_ASSIGN_OR_RETURN(auto loader, Loader::Create(dataset, options));
@@ -45,7 +52,9 @@ class Loader {
 
   // Goes to batch `first_batch`, in [0, num_batches()], of `epoch`, >= 0; what was decoded ahead is
   // dropped. Needed before the first Next().
-  absl::Status StartEpoch(int64_t epoch, int64_t first_batch = 0);
+  // With `shard`, only its rows of every batch are decoded and handed over. A batch none of whose
+  // rows are left comes with 0 rows then, so that all processes count the same batches.
+  absl::Status StartEpoch(int64_t epoch, int64_t first_batch = 0, Shard shard = {});
 
   // The next batch, or nullopt at the end of the epoch. Corrupt pictures are left out; a batch of
   // nothing else is passed over. INVALID_ARGUMENT when more different pictures were corrupt than

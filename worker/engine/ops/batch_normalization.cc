@@ -2,6 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/engine/distributed/batch_share.h"
+#include "worker/engine/distributed/sync_batch_norm.h"
 #include "worker/engine/ops/arguments.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/ops/upgrades.h"
@@ -19,6 +21,10 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
   const bool training = context.phase == RunPhase::kTrain && !context.statistics_frozen;
   const double momentum = 1.0 - DecimalOf(node.Float("momentum", kDefaultMomentum));
   const double epsilon = DecimalOf(node.Float("epsilon", kDefaultEpsilon));
+  if (training && context.share != nullptr && context.share->sync_batch_norm) {
+    return {SyncBatchNorm(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], momentum, epsilon,
+                          context.share->ranks)};
+  }
   return {at::batch_norm(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], training, momentum,
                          epsilon, at::globalContext().userEnabledCuDNN())};
 }

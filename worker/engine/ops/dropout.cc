@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/engine/distributed/batch_share.h"
 #include "worker/engine/ops/arguments.h"
 #include "worker/engine/ops/forms.h"
 #include "worker/engine/ops/operator.h"
@@ -14,6 +15,20 @@ constexpr float kDefaultRatio = 0.5f;
 
 double RatioOf(const at::Tensor& ratio) {
   return DecimalOf(ratio.defined() ? ratio.item<float>() : kDefaultRatio);
+}
+
+// Ones with probability `keep`, like x. Of a part of a batch: the rows that the whole batch's mask
+// has for it.
+at::Tensor DrawMask(const at::Tensor& x, double keep, const EvaluateContext& context) {
+  const BatchShare* share = context.share;
+  const auto options = x.options().requires_grad(false);
+  if (share == nullptr || x.dim() == 0 || x.size(0) != share->rows) {
+    return at::empty_like(x, options).bernoulli_(keep, context.generator);
+  }
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes[0] = share->all_rows;
+  const at::Tensor all = at::empty(sizes, options.memory_format(x.suggest_memory_format()));
+  return all.bernoulli_(keep, context.generator).narrow(0, share->first, share->rows);
 }
 
 // Drops in phase kTrain whatever the file says: the node stands where the network was trained with
@@ -30,8 +45,7 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
   const double keep = 1.0 - RatioOf(inputs.size() > 1 ? inputs[1] : at::Tensor());
   if (keep == 1.0) return FirstOutputs(node, {x, kept()});
   if (keep == 0.0) return FirstOutputs(node, {at::zeros_like(x), at::zeros_like(x, at::kBool)});
-  at::Tensor mask = at::empty_like(x, x.options().requires_grad(false));
-  mask.bernoulli_(keep, context.generator);
+  const at::Tensor mask = DrawMask(x, keep, context);
   return FirstOutputs(node, {at::mul(x, mask / keep), mask.to(at::kBool)});
 }
 

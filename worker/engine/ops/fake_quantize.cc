@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/engine/distributed/batch_share.h"
+#include "worker/engine/distributed/observed_values.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/quant/abs_max.h"
 #include "worker/engine/quant/calibrator.h"
@@ -165,6 +167,17 @@ ObserverState StateOf(const Node& node) {
   return StateOf(inputs);
 }
 
+// What stands for x before an observer where several processes train together: the same on all of
+// them, and observed as the whole batch would be. Weights are the same everywhere anyway, and so is
+// what calibration sees.
+at::Tensor SeenOnAllRanks(const at::Tensor& x, const FakeQuantizeSpec& spec,
+                          const QuantizerDef& quantizer, const EvaluateContext& context) {
+  if (context.share == nullptr || spec.is_weight) return x;
+  // Observers of ranges see nothing but the range; the start of a learned step is of all values.
+  return quantizer.learned ? ValuesOfAllRanks(x, context.share->ranks)
+                           : RangeOfAllRanks(x, context.share->ranks);
+}
+
 // The threshold that x is to be quantized with, and the state brought up to date on the way.
 at::Tensor Look(const Node& node, const FakeQuantizeSpec& spec, const QuantizerDef& quantizer,
                 const at::Tensor& x, const ObserverState& state, const EvaluateContext& context) {
@@ -173,7 +186,7 @@ at::Tensor Look(const Node& node, const FakeQuantizeSpec& spec, const QuantizerD
   const bool looking = context.phase == RunPhase::kCalibrate ||
                        (training && !(quantizer.observes_once() && was_initialized));
   if (looking || FollowsTensor(spec, quantizer)) {
-    return quantizer.observe(x, OptionsOf(spec), state);
+    return quantizer.observe(SeenOnAllRanks(x, spec, quantizer, context), OptionsOf(spec), state);
   }
   if (spec.dynamic && quantizer.history == History::kNone && !quantizer.observes_once()) {
     return MagnitudesOf(x, OptionsOf(spec));

@@ -15,6 +15,8 @@
 
 namespace quantry::engine {
 
+struct BatchShare;  // distributed/batch_share.h
+
 // How a graph is being run.
 enum class RunPhase {
   kEvaluate = 1,   // running statistics and quantizers fixed, fake-quant applied
@@ -29,6 +31,9 @@ struct EvaluateContext {
   bool statistics_frozen = false;
   bool observers_frozen = false;           // kTrain only: observers stop looking
   c10::optional<at::Generator> generator;  // Dropout's source
+  // kTrain only: which part of the batch this is, when several processes train together. Null: all
+  // of it. Lives as long as the run.
+  const BatchShare* share = nullptr;
 };
 
 // Type of an attribute: what its variant holds.

@@ -45,6 +45,10 @@ struct TrainOptions {
   double pact_learning_rate_factor = 1.0;  // of PACT's alpha, times the learning rate, > 0
   double pact_weight_decay = 1e-4;         // L2 on PACT's alpha, >= 0
 
+  // Where several processes divide each batch: BatchNorm takes the statistics of the whole batch, as
+  // one process would; else each those of its part, and the running ones are the mean of all.
+  bool sync_batch_norm = true;
+
   bool evaluates() const { return evaluate_steps || evaluate_epochs; }
 
   // INVALID_ARGUMENT that names the field, its value and what is allowed.

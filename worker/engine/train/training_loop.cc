@@ -73,7 +73,8 @@ absl::Status RestoreGradients(const std::vector<NamedTensor>& gradients,
 absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(Graph& graph, Loader& loader,
                                                                    const TrainOptions& options,
                                                                    TrainingCallbacks callbacks,
-                                                                   const Graph* teacher) {
+                                                                   const Graph* teacher,
+                                                                   Collective* ranks) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
   PrepareParameters(graph);
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::Create(graph));
@@ -84,20 +85,22 @@ absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(Graph& graph,
     }
     QUANTRY_ASSIGN_OR_RETURN(distiller, Distiller::Create(*teacher, graph, *options.distillation));
   }
-  return std::unique_ptr<TrainingLoop>(new TrainingLoop(
-      graph, loader, options, std::move(callbacks), std::move(executor), std::move(distiller)));
+  return std::unique_ptr<TrainingLoop>(new TrainingLoop(graph, loader, options,
+                                                        std::move(callbacks), std::move(executor),
+                                                        std::move(distiller), ranks));
 }
 
 TrainingLoop::TrainingLoop(Graph& graph, Loader& loader, const TrainOptions& options,
                            TrainingCallbacks callbacks, std::unique_ptr<Executor> executor,
-                           std::unique_ptr<Distiller> distiller)
+                           std::unique_ptr<Distiller> distiller, Collective* ranks)
     : graph_(graph),
       loader_(loader),
       options_(options),
       callbacks_(std::move(callbacks)),
       executor_(std::move(executor)),
       distiller_(std::move(distiller)),
-      optimizer_(MakeOptimizer(MakeParameterGroups(graph, options), options.optimizer)) {
+      optimizer_(MakeOptimizer(MakeParameterGroups(graph, options), options.optimizer)),
+      parallel_(graph, ranks == nullptr ? alone_ : *ranks, options.sync_batch_norm) {
   if (options_.ema_decay) average_.emplace(GraphState(graph_), *options_.ema_decay);
   if (options_.evaluates() && callbacks_.evaluate) {
     tracker_.emplace(GraphState(graph_), BestTracker::Options{.keep = options_.keep_best,
@@ -120,6 +123,10 @@ absl::Status TrainingLoop::Restore(const Checkpoint& checkpoint) {
   QUANTRY_RETURN_IF_ERROR(
       RestoreTensors(checkpoint.best, tracker_ ? tracker_->State() : std::vector<NamedTensor>()));
   QUANTRY_RETURN_IF_ERROR(RestoreGradients(checkpoint.gradients, *optimizer_));
+  // They are sums over all ranks, which will be summed again.
+  if (!parallel_.leads()) {
+    for (NamedTensor& gradient : GradientsOf(*optimizer_)) gradient.tensor.zero_();
+  }
   steps_done_ = checkpoint.steps_done;
   if (!checkpoint.gradients.empty()) open_update_ = steps_done_ / options_.accumulate_batches;
   saved_at_ = steps_done_;
@@ -130,6 +137,7 @@ absl::Status TrainingLoop::Restore(const Checkpoint& checkpoint) {
 absl::Status TrainingLoop::Run() {
   const Clock::time_point start = Clock::now();
   seconds_before_ = train_seconds_;
+  QUANTRY_RETURN_IF_ERROR(parallel_.Synchronize(WholeState(), steps_done_));
   // A run that was stopped in an evaluation does it again.
   absl::Status status = EvaluateIfDue();
   while (status.ok() && steps_done_ < steps() && !Stopping()) {
@@ -145,7 +153,7 @@ absl::Status TrainingLoop::RunEpoch(int64_t epoch) {
   const Clock::time_point start = Clock::now();
   const double seconds_at_start = train_seconds_;
   const int64_t first_step = epoch * loader_.num_batches();
-  QUANTRY_RETURN_IF_ERROR(loader_.StartEpoch(epoch, steps_done_ - first_step));
+  QUANTRY_RETURN_IF_ERROR(loader_.StartEpoch(epoch, steps_done_ - first_step, parallel_.shard()));
   ClassificationMetrics metrics;
   while (true) {
     QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader_.Next());
@@ -153,7 +161,9 @@ absl::Status TrainingLoop::RunEpoch(int64_t epoch) {
     QUANTRY_RETURN_IF_ERROR(RunStep(*batch, epoch, metrics));
     train_seconds_ = seconds_at_start + SecondsSince(start);
     QUANTRY_RETURN_IF_ERROR(EvaluateIfDue());
-    if (callbacks_.interrupted && callbacks_.interrupted()) {
+    QUANTRY_ASSIGN_OR_RETURN(const bool interrupted,
+                             parallel_.Any(callbacks_.interrupted && callbacks_.interrupted()));
+    if (interrupted) {
       return absl::CancelledError(absl::StrCat("interrupted after step ", steps_done_));
     }
     if (Stopping()) return absl::OkStatus();
@@ -164,7 +174,7 @@ absl::Status TrainingLoop::RunEpoch(int64_t epoch) {
                              : absl::OkStatus();
 }
 
-EvaluateContext TrainingLoop::ContextOf(int64_t step) const {
+EvaluateContext TrainingLoop::ContextOf(int64_t step, const BatchPart& part) const {
   const auto frozen = [&](const std::optional<double>& own) {
     const double after = own.value_or(options_.freeze_after);
     return after < 1.0 && static_cast<double>(step) >= after * static_cast<double>(steps());
@@ -173,7 +183,8 @@ EvaluateContext TrainingLoop::ContextOf(int64_t step) const {
           .statistics_frozen = frozen(options_.freeze_batch_norm_after),
           .observers_frozen = frozen(options_.freeze_observers_after),
           .generator = at::make_generator<at::CPUGeneratorImpl>(
-              Mix(options_.seed, static_cast<uint64_t>(step)))};
+              Mix(options_.seed, static_cast<uint64_t>(step))),
+          .share = part.share ? &*part.share : nullptr};
 }
 
 absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
@@ -182,36 +193,51 @@ absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
   const double rate =
       LearningRateAt(options_.schedule,
                      {.steps_per_epoch = loader_.num_batches(), .epochs = options_.epochs}, step);
+  QUANTRY_ASSIGN_OR_RETURN(const BatchPart part, parallel_.Divide(batch, options_.mixup > 0.0));
+  if (part.all_rows == 0) return absl::OkStatus();  // every picture is corrupt
   std::optional<Mixup> mixup;
   if (options_.mixup > 0.0) {
-    mixup = Mixup::Draw(batch.labels.size(0), options_.mixup,
+    mixup = Mixup::Draw(part.all_rows, options_.mixup,
                         CounterRng({options_.seed, static_cast<uint64_t>(step)}).Next());
   }
-  const at::Tensor images = mixup ? mixup->Mix(batch.images) : batch.images;
-  QUANTRY_ASSIGN_OR_RETURN(
-      const std::vector<at::Tensor> outputs,
-      executor_->Run({images}, ContextOf(step), distiller_ ? distiller_->StudentHook() : nullptr));
+  const at::Tensor images = mixup ? part.Own(mixup->Mix(part.all_images)) : part.images;
+  QUANTRY_ASSIGN_OR_RETURN(const std::vector<at::Tensor> outputs,
+                           executor_->Run({images}, ContextOf(step, part),
+                                          distiller_ ? distiller_->StudentHook() : nullptr));
   const at::Tensor targets =
-      mixup ? mixup->Mix(at::one_hot(batch.labels, outputs[0].size(1)).to(at::kFloat))
-            : batch.labels;
+      mixup ? part.Own(mixup->Mix(at::one_hot(part.all_labels, outputs[0].size(1)).to(at::kFloat)))
+            : part.labels;
   QUANTRY_ASSIGN_OR_RETURN(const at::Tensor loss, LossOf(images, outputs[0], targets));
-  const double loss_value = loss.item<double>();
-  if (!std::isfinite(loss_value)) {
-    return ExplainNotFinite(*executor_, images, ContextOf(step), Divergence(step),
-                            kDivergenceAdvice);
-  }
-  QUANTRY_RETURN_IF_ERROR(Backward(loss, step));
+  const double own_loss = loss.item<double>();
+  QUANTRY_ASSIGN_OR_RETURN(const double loss_value, parallel_.Sum(own_loss * part.weight));
+  if (!std::isfinite(loss_value)) return ExplainLoss(images, std::isfinite(own_loss), step);
+  QUANTRY_RETURN_IF_ERROR(Backward(loss, part.weight, step));
   UpdateIfDue(step, rate);
   steps_done_ = step + 1;
-  metrics.Add(outputs[0], batch.labels);
-  if (!callbacks_.on_step) return absl::OkStatus();
-  return callbacks_.on_step({.epoch = epoch,
-                             .steps_done = steps_done_,
-                             .steps = steps(),
-                             .learning_rate = rate,
-                             .loss = loss_value,
-                             .logits = outputs[0],
-                             .labels = batch.labels});
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor all_outputs,
+                           parallel_.AllRows(outputs[0].detach(), part));
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor all_labels, parallel_.AllRows(part.labels, part));
+  return ReportStep({.epoch = epoch,
+                     .steps_done = steps_done_,
+                     .steps = steps(),
+                     .learning_rate = rate,
+                     .loss = loss_value,
+                     .logits = all_outputs,
+                     .labels = all_labels},
+                    metrics);
+}
+
+absl::Status TrainingLoop::ReportStep(const TrainedStep& step, ClassificationMetrics& metrics) {
+  metrics.Add(step.logits, step.labels);
+  return callbacks_.on_step ? callbacks_.on_step(step) : absl::OkStatus();
+}
+
+// Of several ranks each looks at its own part, without the others, and all tell what the first one
+// found.
+absl::Status TrainingLoop::ExplainLoss(const at::Tensor& images, bool finite_here, int64_t step) {
+  const absl::Status own = ExplainNotFinite(*executor_, images, ContextOf(step, BatchPart()),
+                                            Divergence(step), kDivergenceAdvice);
+  return parallel_.FirstError(own, !finite_here);
 }
 
 absl::StatusOr<at::Tensor> TrainingLoop::LossOf(const at::Tensor& images, const at::Tensor& outputs,
@@ -225,19 +251,29 @@ absl::StatusOr<at::Tensor> TrainingLoop::LossOf(const at::Tensor& images, const 
   return weight == 0.0 ? distance : distance + task() * weight;
 }
 
-absl::Status TrainingLoop::Backward(const at::Tensor& loss, int64_t step) {
+bool TrainingLoop::CompletesUpdate(int64_t step) const {
+  return (step + 1) % options_.accumulate_batches == 0 || step + 1 == steps();
+}
+
+absl::Status TrainingLoop::Backward(const at::Tensor& loss, double weight, int64_t step) {
   const int64_t update = step / options_.accumulate_batches;
   if (open_update_ != update) optimizer_->ZeroGradients();
   open_update_ = update;
   const int64_t first = update * options_.accumulate_batches;
   const int64_t batches = std::min(options_.accumulate_batches, steps() - first);
-  (batches == 1 ? loss : loss / static_cast<double>(batches)).backward();
+  const double factor = weight / static_cast<double>(batches);
+  const bool complete = CompletesUpdate(step);
+  if (complete) parallel_.BeginReduction();
+  (factor == 1.0 ? loss : loss * factor).backward();
+  if (complete) QUANTRY_RETURN_IF_ERROR(parallel_.FinishReduction());
+  QUANTRY_RETURN_IF_ERROR(parallel_.AverageStatistics());
+  // What is not finite on one rank alone is found on all of them once it is summed up.
+  if (!complete && parallel_.active()) return absl::OkStatus();
   return CheckGradientsFinite(graph_, Divergence(step), kDivergenceAdvice);
 }
 
 void TrainingLoop::UpdateIfDue(int64_t step, double rate) {
-  const int64_t done = step + 1;
-  if (done % options_.accumulate_batches != 0 && done != steps()) return;
+  if (!CompletesUpdate(step)) return;
   if (options_.gradient_clip) ClipGradientNorm(optimizer_->Parameters(), *options_.gradient_clip);
   optimizer_->Step(rate);
   open_update_.reset();
@@ -260,14 +296,19 @@ absl::Status TrainingLoop::EvaluateIfDue() {
   if (!options_.batch_norm_batches) return absl::OkStatus();
   // The loader was elsewhere: back to the next batch of the epoch that is under way.
   const int64_t epoch = (steps_done_ - 1) / loader_.num_batches();
-  return loader_.StartEpoch(epoch, steps_done_ - epoch * loader_.num_batches());
+  return loader_.StartEpoch(epoch, steps_done_ - epoch * loader_.num_batches(), parallel_.shard());
 }
 
 absl::Status TrainingLoop::Evaluate() {
-  QUANTRY_RETURN_IF_ERROR(ApplyAverages());
-  QUANTRY_ASSIGN_OR_RETURN(const double score, callbacks_.evaluate(steps_done_));
+  QUANTRY_ASSIGN_OR_RETURN(const double score,
+                           parallel_.OfLeader(parallel_.leads() ? Score() : 0.0));
   tracker_->Offer(score, steps_done_);
   return absl::OkStatus();
+}
+
+absl::StatusOr<double> TrainingLoop::Score() {
+  QUANTRY_RETURN_IF_ERROR(ApplyAverages());
+  return callbacks_.evaluate(steps_done_);
 }
 
 absl::Status TrainingLoop::ApplyAverages() {
@@ -290,7 +331,9 @@ absl::Status TrainingLoop::SaveIfDue(bool epoch_ended) {
 
 absl::Status TrainingLoop::Save() {
   if (!callbacks_.save || saved_at_ == steps_done_) return absl::OkStatus();
-  QUANTRY_RETURN_IF_ERROR(callbacks_.save(MakeCheckpoint()));
+  Checkpoint checkpoint = MakeCheckpoint();
+  QUANTRY_ASSIGN_OR_RETURN(checkpoint.gradients, parallel_.SumOf(std::move(checkpoint.gradients)));
+  if (parallel_.leads()) QUANTRY_RETURN_IF_ERROR(callbacks_.save(std::move(checkpoint)));
   saved_at_ = steps_done_;
   return absl::OkStatus();
 }
@@ -304,6 +347,16 @@ Checkpoint TrainingLoop::MakeCheckpoint() const {
           .gradients = open_update_ ? GradientsOf(*optimizer_) : std::vector<NamedTensor>(),
           .averages = average_ ? average_->averages() : std::vector<NamedTensor>(),
           .best = tracker_ ? tracker_->State() : std::vector<NamedTensor>()};
+}
+
+std::vector<NamedTensor> TrainingLoop::WholeState() const {
+  std::vector<NamedTensor> state = GraphState(graph_);
+  for (const auto& list :
+       {optimizer_->State(), average_ ? average_->averages() : std::vector<NamedTensor>(),
+        tracker_ ? tracker_->State() : std::vector<NamedTensor>()}) {
+    state.insert(state.end(), list.begin(), list.end());
+  }
+  return state;
 }
 
 std::vector<NamedTensor> GraphState(const Graph& graph) {

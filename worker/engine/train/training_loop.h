@@ -14,6 +14,7 @@
 #include "worker/engine/graph/graph.h"
 #include "worker/engine/train/best_tracker.h"
 #include "worker/engine/train/checkpoint.h"
+#include "worker/engine/train/data_parallel.h"
 #include "worker/engine/train/distillation.h"
 #include "worker/engine/train/optimizer.h"
 #include "worker/engine/train/train_options.h"
@@ -32,7 +33,8 @@ struct TrainedStep {
   const at::Tensor& labels;  // [n]
 };
 
-// What the loop tells and asks of whoever runs it. All may be empty. An error ends the run.
+// What the loop tells and asks of whoever runs it. All may be empty. An error ends the run. Of
+// several ranks all must set the same ones; rank 0 alone is asked to evaluate and to save.
 struct TrainingCallbacks {
   std::function<absl::Status(const TrainedStep&)> on_step;
   // At an epoch's end: epochs done, steps done, and metrics of the epoch's steps in this process.
@@ -49,16 +51,20 @@ struct TrainingCallbacks {
 };
 
 // Trains a classifier in place. A run that is stopped and continued from its checkpoint ends with
-// the same bits as one that was not. Not thread-safe.
+// the same bits as one that was not. Several processes can run the loop together, each on its part
+// of every batch (data_parallel.h); they take the same steps, up to the rounding of sums, and a
+// checkpoint of theirs can be continued by any number of processes. Not thread-safe.
 class TrainingLoop {
  public:
   // Makes parameters ask for gradients and convolution weights channels_last. `graph` and `loader`
   // must outlive the loop; the graph must not be edited meanwhile. `teacher` likewise: the model to
-  // learn from, needed and used with options.distillation only. INVALID_ARGUMENT names an option.
+  // learn from, needed and used with options.distillation only, and `ranks`, the processes that
+  // train together; null: this one alone. INVALID_ARGUMENT names an option.
   static absl::StatusOr<std::unique_ptr<TrainingLoop>> Create(Graph& graph, Loader& loader,
                                                               const TrainOptions& options,
                                                               TrainingCallbacks callbacks,
-                                                              const Graph* teacher = nullptr);
+                                                              const Graph* teacher = nullptr,
+                                                              Collective* ranks = nullptr);
 
   // Goes on from a checkpoint of the same model and data. FAILED_PRECONDITION if it does not fit.
   absl::Status Restore(const Checkpoint& checkpoint);
@@ -84,21 +90,28 @@ class TrainingLoop {
  private:
   TrainingLoop(Graph& graph, Loader& loader, const TrainOptions& options,
                TrainingCallbacks callbacks, std::unique_ptr<Executor> executor,
-               std::unique_ptr<Distiller> distiller);
+               std::unique_ptr<Distiller> distiller, Collective* ranks);
 
   absl::Status RunEpoch(int64_t epoch);
   absl::Status RunStep(const Batch& batch, int64_t epoch, ClassificationMetrics& metrics);
   // What is to be minimised; `targets` as LossDef has them.
   absl::StatusOr<at::Tensor> LossOf(const at::Tensor& images, const at::Tensor& outputs,
                                     const at::Tensor& targets);
-  absl::Status Backward(const at::Tensor& loss, int64_t step);
+  // Of this rank's part of a batch; with its weight.
+  absl::Status Backward(const at::Tensor& loss, double weight, int64_t step);
+  bool CompletesUpdate(int64_t step) const;
   // Takes part of the batches of an update: changes the weights after the last one.
   void UpdateIfDue(int64_t step, double rate);
-  EvaluateContext ContextOf(int64_t step) const;
+  EvaluateContext ContextOf(int64_t step, const BatchPart& part) const;
+  absl::Status ExplainLoss(const at::Tensor& images, bool finite_here, int64_t step);
+  // Metrics and callback after the update.
+  absl::Status ReportStep(const TrainedStep& step, ClassificationMetrics& metrics);
+  std::vector<NamedTensor> WholeState() const;
 
   bool Stopping() const { return tracker_ && tracker_->ShouldStop(); }
   absl::Status EvaluateIfDue();
   absl::Status Evaluate();
+  absl::StatusOr<double> Score();
   // The averages, if there are any, and new BatchNorm statistics, if asked for.
   absl::Status ApplyAverages();
 
@@ -109,9 +122,11 @@ class TrainingLoop {
   Loader& loader_;
   const TrainOptions options_;
   const TrainingCallbacks callbacks_;
+  SingleProcess alone_;
   const std::unique_ptr<Executor> executor_;
   const std::unique_ptr<Distiller> distiller_;  // null: none
   const std::unique_ptr<Optimizer> optimizer_;
+  DataParallel parallel_;
   std::optional<WeightAverage> average_;
   std::optional<BestTracker> tracker_;
   std::optional<int64_t> open_update_;  // whose gradients are not yet all there

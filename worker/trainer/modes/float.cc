@@ -8,6 +8,7 @@ const ModeDef& FloatMode() {
   static constexpr ModeDef kMode{.mode = RunMode::kFloat,
                                  .name = "float",
                                  .trains = true,
+                                 .parallel = true,
                                  .resumes = true,
                                  .evaluations = 2,
                                  .steps = kSteps};

@@ -16,6 +16,8 @@ struct StepDef {
   absl::string_view name;    // under which its time is reported: "training"
   absl::string_view reason;  // of its errors that have none yet: "TRAINING_FAILED"
   absl::Status (*run)(RunState&) = nullptr;
+  // Of several processes that train together, whether all do it; else rank 0 alone.
+  bool on_every_rank = false;
 };
 
 // What a run does with its model, between loading it and writing the report. The instances are the
@@ -25,6 +27,7 @@ struct ModeDef {
   absl::string_view name;  // as in settings: "qat"
   bool quantizes = false;  // quant_config has effect
   bool trains = false;     // the training options have effect
+  bool parallel = false;   // can be run by several processes together
   bool resumes = false;    // goes on from checkpoints
   // Whether artifacts of a model (model.onnx or model.float.onnx, checkpoint.qckpt) come out.
   bool makes_model = true;

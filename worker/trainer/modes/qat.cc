@@ -11,6 +11,7 @@ const ModeDef& QatMode() {
                                  .name = "qat",
                                  .quantizes = true,
                                  .trains = true,
+                                 .parallel = true,
                                  .resumes = true,
                                  .evaluations = 3,
                                  .steps = kSteps};

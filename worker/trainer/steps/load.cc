@@ -32,6 +32,19 @@ absl::Status FindCheckpoint(RunState& state) {
   return absl::OkStatus();
 }
 
+// Rank 0's, for all: the others may be on machines that don't have the file.
+absl::Status ShareCheckpoint(RunState& state) {
+  if (state.ranks.size() == 1) return absl::OkStatus();
+  std::string bytes;
+  if (state.resume_from) {
+    QUANTRY_ASSIGN_OR_RETURN(bytes, engine::SerializeCheckpoint(*state.resume_from));
+  }
+  QUANTRY_ASSIGN_OR_RETURN(bytes, engine::BroadcastText(state.ranks, bytes));
+  if (bytes.empty() || state.ranks.leads()) return absl::OkStatus();
+  QUANTRY_ASSIGN_OR_RETURN(state.resume_from, engine::ParseCheckpoint(bytes));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Load(RunState& state) {
@@ -45,7 +58,10 @@ absl::Status Load(RunState& state) {
   state.progress.SetPlan(
       state.mode.trains ? state.options.train.epochs * state.inputs.train->num_batches() : 0,
       state.inputs.eval->num_batches() * state.mode.evaluations);
-  return state.mode.resumes ? FindCheckpoint(state) : absl::OkStatus();
+  if (state.ranks.size() > 1) state.record.settings["training"]["ranks"] = state.ranks.size();
+  if (!state.mode.resumes) return absl::OkStatus();
+  if (state.ranks.leads()) QUANTRY_RETURN_IF_ERROR(FindCheckpoint(state));
+  return ShareCheckpoint(state);
 }
 
 }  // namespace quantry::trainer

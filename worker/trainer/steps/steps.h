@@ -60,12 +60,12 @@ absl::Status VerifyArtifact(RunState& state);
 // write_report.cc
 absl::Status WriteReport(RunState& state);
 
-inline constexpr StepDef kLoad{"loading", "LOADING_FAILED", Load};
+inline constexpr StepDef kLoad{"loading", "LOADING_FAILED", Load, true};
 inline constexpr StepDef kEvaluateFloat{"evaluating", "EVALUATION_FAILED", EvaluateFloat};
 inline constexpr StepDef kEvaluateFakeQuant{"evaluating", "EVALUATION_FAILED", EvaluateFakeQuant};
 inline constexpr StepDef kEvaluateGiven{"evaluating", "EVALUATION_FAILED", EvaluateGiven};
-inline constexpr StepDef kQuantize{"quantizing", "QUANT_CONFIG_INVALID", Quantize};
-inline constexpr StepDef kCalibrate{"calibrating", "CALIBRATION_FAILED", Calibrate};
+inline constexpr StepDef kQuantize{"quantizing", "QUANT_CONFIG_INVALID", Quantize, true};
+inline constexpr StepDef kCalibrate{"calibrating", "CALIBRATION_FAILED", Calibrate, true};
 inline constexpr StepDef kKeepCalibration{"calibrating", "CALIBRATION_FAILED", KeepCalibration};
 inline constexpr StepDef kDescribeQuantization{"evaluating", "EVALUATION_FAILED",
                                                DescribeQuantization};
@@ -75,7 +75,7 @@ inline constexpr StepDef kPrepareSensitivity{"quantizing", "QUANT_CONFIG_INVALID
                                              PrepareSensitivity};
 inline constexpr StepDef kMeasureSensitivity{"measuring", "EVALUATION_FAILED", MeasureSensitivity};
 inline constexpr StepDef kChooseBits{"choosing bits", "SPEC_INVALID", ChooseBits};
-inline constexpr StepDef kTrain{"training", "TRAINING_FAILED", Train};
+inline constexpr StepDef kTrain{"training", "TRAINING_FAILED", Train, true};
 inline constexpr StepDef kExportFloat{"exporting", "EXPORT_FAILED", ExportFloat};
 inline constexpr StepDef kExportQuantized{"exporting", "EXPORT_FAILED", ExportQuantized};
 inline constexpr StepDef kVerifyArtifact{"verifying", "ARTIFACT_INVALID", VerifyArtifact};

@@ -62,7 +62,8 @@ absl::Status Train(RunState& state) {
   QUANTRY_ASSIGN_OR_RETURN(
       const std::unique_ptr<engine::TrainingLoop> loop,
       engine::TrainingLoop::Create(state.model, *state.inputs.train, state.options.train,
-                                   MakeTrainingCallbacks(state), &state.inputs.model));
+                                   MakeTrainingCallbacks(state), &state.inputs.model,
+                                   &state.ranks));
   if (state.resume_from) {
     QUANTRY_RETURN_IF_ERROR(WithReason(loop->Restore(*state.resume_from), "CHECKPOINT_MISMATCH"));
     state.resume_from.reset();
@@ -72,6 +73,7 @@ absl::Status Train(RunState& state) {
   const absl::Status status = loop->Run();
   if (engine::IsNotFinite(status)) return WithReason(status, "TRAINING_DIVERGED");
   QUANTRY_RETURN_IF_ERROR(status);
+  if (!state.ranks.leads()) return absl::OkStatus();
   state.progress.End();
   // One from before the training does not do.
   if (loop->steps() == 0 || !std::filesystem::exists(state.output / kCheckpointFile)) {
