@@ -13,6 +13,7 @@ import pathlib
 import sys
 import warnings
 
+import stamp
 import torch
 import torchvision
 
@@ -49,9 +50,55 @@ class DataDependent(torch.nn.Module):
         return -x
 
 
+class DataDependentLoop(torch.nn.Module):
+    def forward(self, x):
+        while bool(x.norm() > 1.0):
+            x = x / 2
+        return x
+
+
+class DataDependentCount(torch.nn.Module):
+    def forward(self, x):
+        for _ in range(int(x.abs().max())):
+            x = x / 2
+        return x
+
+
+class DataDependentInside(torch.nn.Module):
+    """The branch stands in a function that the model calls within a loop."""
+
+    def forward(self, x):
+        for _ in range(2):
+            x = flip(x)
+        return x
+
+
+def flip(x):
+    if bool(x[0, 0, 0, 0] > 0):
+        return x.neg()
+    return x
+
+
+class BatchDependent(torch.nn.Module):
+    def forward(self, x):
+        if x.size(0) > 2:
+            return x
+        return -x
+
+
 class Unknown(torch.nn.Module):
     def forward(self, x):
         return torch.special.i0(x)
+
+
+REFUSED = {
+    "data_dependent": DataDependent(),
+    "data_dependent_loop": DataDependentLoop(),
+    "data_dependent_count": DataDependentCount(),
+    "data_dependent_inside": DataDependentInside(),
+    "batch_dependent": BatchDependent(),
+    "unknown": Unknown(),
+}
 
 
 def write(name, model, folder):
@@ -72,12 +119,7 @@ def write(name, model, folder):
                    folder / "reference.pt")
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
-    stamp = folder / "stamp"
-    script = pathlib.Path(__file__).read_text()
-    if stamp.exists() and stamp.read_text() == script:
-        return
+def write_all(folder):
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     torch.manual_seed(7)
@@ -85,9 +127,13 @@ def main():
         write(name, torchvision.models.__dict__[name](num_classes=10), folder / name)
     write("loops", Loops(), folder / "loops")
     (folder / "refused").mkdir(parents=True, exist_ok=True)
-    for name, model in (("data_dependent", DataDependent()), ("unknown", Unknown())):
+    for name, model in REFUSED.items():
         torch.jit.script(model).save(str(folder / "refused" / f"{name}.pt"))
-    stamp.write_text(script)
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    stamp.write_once(folder, lambda: write_all(folder))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ import shutil
 import sys
 import warnings
 
+import stamp
 import torch
 import torchvision
+from random_networks import randomise_batch_norms, remove_chance, take_statistics
 
 BATCH, SIZE, CLASSES = 4, 64, 10
 FORMS = {
@@ -29,42 +31,12 @@ OPSETS = (13, 17)
 NETWORKS = ("mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet50")
 
 
-def batch_norms(model):
-    return [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-
-
-def randomise_batch_norms(model):
-    """Weights and biases that are not trivial. The last norm of a residual branch is kept small, as
-    training does, or else rounding errors grow with the depth."""
-    for name, norm in model.named_modules():
-        if not isinstance(norm, torch.nn.BatchNorm2d):
-            continue
-        last = name.endswith(".bn3") or (name.endswith(".bn2") and not hasattr(
-            model.get_submodule(name.rpartition(".")[0]), "bn3"))
-        low, high = (0.1, 0.4) if last else (0.5, 1.5)
-        torch.nn.init.uniform_(norm.weight, low, high)
-        torch.nn.init.normal_(norm.bias, 0.0, 0.1)
-
-
 def make_network(name, images):
-    """A network whose statistics are those of `images`, and whose batch norms are not trivial.
-
-    With these statistics a forward pass in training mode on the same images, as the exporter makes
-    one, leaves them as they are.
-    """
+    """A network whose statistics are those of `images`, and whose batch norms are not trivial."""
     model = torchvision.models.__dict__[name](num_classes=CLASSES)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    remove_chance(model)
     randomise_batch_norms(model)
-    momenta = [norm.momentum for norm in batch_norms(model)]
-    for norm in batch_norms(model):
-        norm.momentum = 1.0
-    model.train()
-    with torch.no_grad():
-        model(images)
-    for norm, momentum in zip(batch_norms(model), momenta):
-        norm.momentum = momentum
+    take_statistics(model, images)
     return model
 
 
@@ -127,16 +99,15 @@ def write_network(name, folder):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    stamp = folder / "stamp"
-    script = pathlib.Path(__file__).read_text()
-    if stamp.exists() and stamp.read_text() == script:
-        return
-    warnings.filterwarnings("ignore")
-    # Depthwise convolutions in float64 run one group at a time: threads only get in the way.
-    torch.set_num_threads(1)
-    for name in NETWORKS:
-        write_network(name, folder / name)
-    stamp.write_text(script)
+
+    def write():
+        warnings.filterwarnings("ignore")
+        # Depthwise convolutions in float64 run one group at a time: threads only get in the way.
+        torch.set_num_threads(1)
+        for name in NETWORKS:
+            write_network(name, folder / name)
+
+    stamp.write_once(folder, write)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pathlib
 import sys
 
 import safetensors_file
+import stamp
 import torch
 import torchvision
 from torchvision.ops import Conv2dNormActivation
@@ -79,15 +80,13 @@ def write_network(name, folder):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = folder / "stamp"
-    script = pathlib.Path(__file__).read_text()
-    if stamp.exists() and stamp.read_text() == script:
-        return
-    torch.set_num_threads(1)
-    for name in NETWORKS:
-        write_network(name, folder)
-    stamp.write_text(script)
+
+    def write():
+        torch.set_num_threads(1)
+        for name in NETWORKS:
+            write_network(name, folder)
+
+    stamp.write_once(folder, write)
 
 
 if __name__ == "__main__":
