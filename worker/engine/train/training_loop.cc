@@ -15,6 +15,7 @@
 #include "worker/engine/train/batch_norm_statistics.h"
 #include "worker/engine/train/mixup.h"
 #include "worker/engine/train/parameter_groups.h"
+#include "worker/engine/train/task.h"
 
 namespace quantry::engine {
 namespace {
@@ -75,6 +76,7 @@ absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(Graph& graph,
                                                                    TrainingCallbacks callbacks,
                                                                    const Graph* teacher) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
+  QUANTRY_RETURN_IF_ERROR(CheckTask(options, loader.dataset().target_kind()));
   PrepareParameters(graph);
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::Create(graph));
   std::unique_ptr<Distiller> distiller;
@@ -146,7 +148,7 @@ absl::Status TrainingLoop::RunEpoch(int64_t epoch) {
   const double seconds_at_start = train_seconds_;
   const int64_t first_step = epoch * loader_.num_batches();
   QUANTRY_RETURN_IF_ERROR(loader_.StartEpoch(epoch, steps_done_ - first_step));
-  ClassificationMetrics metrics;
+  TaskMetrics metrics(loader_.dataset().target_kind());
   while (true) {
     QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader_.Next());
     if (!batch) break;
@@ -177,51 +179,52 @@ EvaluateContext TrainingLoop::ContextOf(int64_t step) const {
 }
 
 absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
-                                   ClassificationMetrics& metrics) {
+                                   TaskMetrics& metrics) {
   const int64_t step = epoch * loader_.num_batches() + batch.index;
   const double rate =
       LearningRateAt(options_.schedule,
                      {.steps_per_epoch = loader_.num_batches(), .epochs = options_.epochs}, step);
   std::optional<Mixup> mixup;
   if (options_.mixup > 0.0) {
-    mixup = Mixup::Draw(batch.labels.size(0), options_.mixup,
+    mixup = Mixup::Draw(batch.size(), options_.mixup,
                         CounterRng({options_.seed, static_cast<uint64_t>(step)}).Next());
   }
-  const at::Tensor images = mixup ? mixup->Mix(batch.images) : batch.images;
+  const std::vector<at::Tensor> inputs = mixup ? mixup->MixInputs(batch.inputs) : batch.inputs;
   QUANTRY_ASSIGN_OR_RETURN(
       const std::vector<at::Tensor> outputs,
-      executor_->Run({images}, ContextOf(step), distiller_ ? distiller_->StudentHook() : nullptr));
-  const at::Tensor targets =
-      mixup ? mixup->Mix(at::one_hot(batch.labels, outputs[0].size(1)).to(at::kFloat))
-            : batch.labels;
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor loss, LossOf(images, outputs[0], targets));
+      executor_->Run(inputs, ContextOf(step), distiller_ ? distiller_->StudentHook() : nullptr));
+  const at::Tensor& output = outputs.at(options_.task_output);
+  const at::Tensor targets = mixup ? mixup->MixTargets(batch.targets, output) : batch.targets;
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor loss, LossOf(inputs, outputs, targets));
   const double loss_value = loss.item<double>();
   if (!std::isfinite(loss_value)) {
-    return ExplainNotFinite(*executor_, images, ContextOf(step), Divergence(step),
+    return ExplainNotFinite(*executor_, inputs, ContextOf(step), Divergence(step),
                             kDivergenceAdvice);
   }
   QUANTRY_RETURN_IF_ERROR(Backward(loss, step));
   UpdateIfDue(step, rate);
   steps_done_ = step + 1;
-  metrics.Add(outputs[0], batch.labels);
+  metrics.Add(output, batch.targets);
   if (!callbacks_.on_step) return absl::OkStatus();
   return callbacks_.on_step({.epoch = epoch,
                              .steps_done = steps_done_,
                              .steps = steps(),
                              .learning_rate = rate,
                              .loss = loss_value,
-                             .logits = outputs[0],
-                             .labels = batch.labels});
+                             .examples = batch.size(),
+                             .logits = output,
+                             .targets = batch.targets});
 }
 
-absl::StatusOr<at::Tensor> TrainingLoop::LossOf(const at::Tensor& images, const at::Tensor& outputs,
+absl::StatusOr<at::Tensor> TrainingLoop::LossOf(absl::Span<const at::Tensor> inputs,
+                                                absl::Span<const at::Tensor> outputs,
                                                 const at::Tensor& targets) {
   const auto task = [&] {
-    return FindLoss(options_.loss.name)->compute(outputs, targets, options_.loss);
+    return TaskLoss(outputs[options_.task_output], targets, options_.loss);
   };
   if (!distiller_) return task();
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor distance, distiller_->Loss(images, outputs));
-  const double weight = options_.distillation->task_weight;
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor distance, distiller_->Loss(inputs, outputs));
+  const double weight = TaskWeight(*options_.distillation, loader_.dataset().target_kind());
   return weight == 0.0 ? distance : distance + task() * weight;
 }
 

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "worker/engine/data/loader.h"
 #include "worker/engine/evaluate/executor.h"
-#include "worker/engine/evaluate/metrics.h"
+#include "worker/engine/evaluate/task_metrics.h"
 #include "worker/engine/graph/graph.h"
 #include "worker/engine/train/best_tracker.h"
 #include "worker/engine/train/checkpoint.h"
@@ -27,17 +27,17 @@ struct TrainedStep {
   int64_t steps_done = 0;  // over all epochs, this one included
   int64_t steps = 0;       // of the whole run
   double learning_rate = 0.0;
-  double loss = 0.0;         // that was minimised, of this batch
-  const at::Tensor& logits;  // [n, classes], from before the update
-  const at::Tensor& labels;  // [n]
+  double loss = 0.0;          // that was minimised, of this batch
+  int64_t examples = 0;       // of this batch
+  const at::Tensor& logits;   // the output that the task is about, from before the update
+  const at::Tensor& targets;  // as in Batch
 };
 
 // What the loop tells and asks of whoever runs it. All may be empty. An error ends the run.
 struct TrainingCallbacks {
   std::function<absl::Status(const TrainedStep&)> on_step;
   // At an epoch's end: epochs done, steps done, and metrics of the epoch's steps in this process.
-  std::function<absl::Status(int64_t epochs_done, int64_t steps_done, const ClassificationMetrics&)>
-      on_epoch;
+  std::function<absl::Status(int64_t epochs_done, int64_t steps_done, const TaskMetrics&)> on_epoch;
   // The score (larger is better) of the graph as it is during the call, after `steps_done` steps;
   // asked as TrainOptions say. What it changes in the graph is undone. Must not use the loader of
   // the training.
@@ -48,13 +48,14 @@ struct TrainingCallbacks {
   std::function<bool()> interrupted;
 };
 
-// Trains a classifier in place. A run that is stopped and continued from its checkpoint ends with
+// Trains a model in place, on whatever targets the loader has. A run that is stopped and continued from its checkpoint ends with
 // the same bits as one that was not. Not thread-safe.
 class TrainingLoop {
  public:
   // Makes parameters ask for gradients and convolution weights channels_last. `graph` and `loader`
   // must outlive the loop; the graph must not be edited meanwhile. `teacher` likewise: the model to
-  // learn from, needed and used with options.distillation only. INVALID_ARGUMENT names an option.
+  // learn from, needed and used with options.distillation only. INVALID_ARGUMENT names an option,
+  // or says that the loss does not fit the targets.
   static absl::StatusOr<std::unique_ptr<TrainingLoop>> Create(Graph& graph, Loader& loader,
                                                               const TrainOptions& options,
                                                               TrainingCallbacks callbacks,
@@ -87,9 +88,10 @@ class TrainingLoop {
                std::unique_ptr<Distiller> distiller);
 
   absl::Status RunEpoch(int64_t epoch);
-  absl::Status RunStep(const Batch& batch, int64_t epoch, ClassificationMetrics& metrics);
+  absl::Status RunStep(const Batch& batch, int64_t epoch, TaskMetrics& metrics);
   // What is to be minimised; `targets` as LossDef has them.
-  absl::StatusOr<at::Tensor> LossOf(const at::Tensor& images, const at::Tensor& outputs,
+  absl::StatusOr<at::Tensor> LossOf(absl::Span<const at::Tensor> inputs,
+                                    absl::Span<const at::Tensor> outputs,
                                     const at::Tensor& targets);
   absl::Status Backward(const at::Tensor& loss, int64_t step);
   // Takes part of the batches of an update: changes the weights after the last one.
