@@ -8,11 +8,25 @@
 #include "worker/engine/export/write_npy.h"
 
 namespace quantry::trainer {
+namespace {
+
+bool SameShapes(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const at::Tensor& x, const at::Tensor& y) { return x.sizes() == y.sizes(); });
+}
+
+double LargestDifference(const at::Tensor& a, const at::Tensor& b) {
+  if (a.numel() == 0) return 0.0;
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+}  // namespace
 
 engine::EvaluationObserver ArtifactCheck::Expect() {
   expected_.clear();
   return [this](const engine::EvaluatedBatch& batch) {
-    expected_.push_back(batch.logits.detach().clone());
+    std::vector<at::Tensor>& outputs = expected_.emplace_back();
+    for (const at::Tensor& output : batch.outputs) outputs.push_back(output.detach().clone());
     return absl::OkStatus();
   };
 }
@@ -22,17 +36,19 @@ engine::EvaluationObserver ArtifactCheck::Compare() {
   sampled_ = 0;
   max_difference_ = 0;
   return [this, next = size_t{0}](const engine::EvaluatedBatch& batch) mutable {
-    if (next >= expected_.size() || expected_[next].sizes() != batch.logits.sizes()) {
+    if (next >= expected_.size() || !SameShapes(expected_[next], batch.outputs)) {
       return absl::InternalError(absl::StrCat("output ", next,
                                               " of the artifact has no partner among the ",
                                               expected_.size(), " of the model before export"));
     }
-    const double difference = (batch.logits - expected_[next]).abs().max().item<double>();
+    for (size_t i = 0; i < batch.outputs.size(); ++i) {
+      max_difference_ =
+          std::max(max_difference_, LargestDifference(batch.outputs[i], expected_[next][i]));
+    }
     ++next;
-    max_difference_ = std::max(max_difference_, difference);
     if (sampled_ < kSamples) {
       samples_.push_back(batch.logits.detach().clone());
-      sampled_ += batch.logits.size(0);
+      sampled_ += batch.examples;
     }
     return absl::OkStatus();
   };

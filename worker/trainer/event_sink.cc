@@ -37,6 +37,10 @@ std::string Text(const v1::Progress& progress) {
   if (progress.has_learning_rate()) {
     absl::StrAppendFormat(&text, "  lr %.5g", progress.learning_rate());
   }
+  if (progress.has_data_wait_share()) {
+    absl::StrAppendFormat(&text, "  waiting for data %.0f %%", 100 * progress.data_wait_share());
+  }
+  if (progress.corrupt() > 0) absl::StrAppendFormat(&text, "  %d corrupt", progress.corrupt());
   if (progress.has_eta_seconds()) {
     absl::StrAppendFormat(&text, "  %.0f s left", progress.eta_seconds());
   }
@@ -44,9 +48,14 @@ std::string Text(const v1::Progress& progress) {
 }
 
 std::string Text(const v1::Metrics& metrics) {
-  return absl::StrFormat("%s: loss %.4f  top1 %.4f  top5 %.4f  (%d examples, %.1f s)",
-                         metrics.subject(), metrics.loss(), metrics.top1(), metrics.top5(),
-                         metrics.examples(), metrics.seconds());
+  std::string text = absl::StrCat(metrics.subject(), ":");
+  if (metrics.has_loss()) absl::StrAppendFormat(&text, " loss %.4f ", metrics.loss());
+  for (const v1::TaskMetric& value : metrics.values()) {
+    absl::StrAppendFormat(&text, " %s %.4f ", value.name(), value.value());
+  }
+  absl::StrAppendFormat(&text, " (%d examples, %.1f s", metrics.examples(), metrics.seconds());
+  if (metrics.corrupt() > 0) absl::StrAppendFormat(&text, ", %d corrupt", metrics.corrupt());
+  return absl::StrCat(text, ")");
 }
 
 std::string Text(const v1::Result& result) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/engine/data/loader.h"
+#include "worker/engine/evaluate/check_model.h"
 #include "worker/engine/graph/graph.h"
 #include "worker/trainer/run_options.h"
 
@@ -16,14 +17,16 @@ namespace quantry::trainer {
 struct RunInputs {
   engine::Graph model;         // float, as it starts
   std::string model_identity;  // "sha256:..." of the ONNX file, or the builtin's name, options, weights
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names;  // of classes, labels or values
+  engine::ModelTask task;
   std::unique_ptr<engine::Loader> train;  // shuffled and augmented
   std::unique_ptr<engine::Loader> eval;   // in order, as it is
 };
 
 // Opens the datasets, builds or reads the model, checks that they fit, and fills in the fields of
-// `options` that depend on them: data.image_size, data.random_flip, builtin.num_classes. Errors
-// carry reason DATASET_INVALID or MODEL_INVALID.
+// `options` that depend on them: data.image_size, data.random_crop, data.random_flip,
+// builtin.num_classes, train.loss.name, train.task_output. Errors carry reason DATASET_INVALID or
+// MODEL_INVALID.
 absl::StatusOr<RunInputs> LoadInputs(RunOptions& options);
 
 }  // namespace quantry::trainer

@@ -37,6 +37,7 @@ absl::Status Pipeline::Do(const StepDef& step) {
   const absl::Status status = step.run(state_);
   state_.record.seconds[std::string(step.name)] +=
       absl::ToDoubleSeconds(state_.clock.Monotonic() - start);
+  if (engine::IsTooCorrupt(status)) return WithReason(status, "DATASET_CORRUPT");
   return WithReason(status, step.reason);
 }
 

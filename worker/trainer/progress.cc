@@ -30,16 +30,23 @@ void ProgressReporter::Begin(v1::Phase phase, absl::string_view subject, int64_t
   progress_.set_subject(std::string(subject));
   progress_.set_steps(steps);
   progress_.set_step(first_step);
-  images_ = 0;
-  scored_images_ = 0;
-  loss_sum_ = 0.0;
-  top1_hits_ = 0.0;
+  data_.reset();
+  data_before_.reset();
+  StartInterval();
   last_emit_ = clock_.Monotonic();
   last_step_ = last_emit_;
   Emit();
 }
 
-void ProgressReporter::Advance(const Step& step) {
+void ProgressReporter::StartInterval() {
+  images_ = 0;
+  measured_images_ = 0;
+  scored_images_ = 0;
+  loss_sum_ = 0.0;
+  top1_hits_ = 0.0;
+}
+
+void ProgressReporter::Advance(const Step& step, const std::optional<DataState>& data) {
   const absl::Duration now = clock_.Monotonic();
   const double seconds = absl::ToDoubleSeconds(now - last_step_);
   last_step_ = now;
@@ -52,11 +59,15 @@ void ProgressReporter::Advance(const Step& step) {
     evaluation_batches_left_ = std::max<int64_t>(0, evaluation_batches_left_ - 1);
   }
   images_ += step.images;
-  if (step.loss && step.top1_hits) {
-    scored_images_ += step.images;
+  if (step.loss) {
+    measured_images_ += step.images;
     loss_sum_ += *step.loss * static_cast<double>(step.images);
+  }
+  if (step.top1_hits) {
+    scored_images_ += step.images;
     top1_hits_ += *step.top1_hits;
   }
+  if (data) data_ = data;
   progress_.set_step(step.steps_done);
   progress_.set_epoch(static_cast<int32_t>(step.epoch));
   progress_.set_epochs(static_cast<int32_t>(step.epochs));
@@ -75,8 +86,11 @@ void ProgressReporter::Emit() {
   if (images_ > 0 && seconds > 0.0) {
     progress_.set_images_per_second(static_cast<double>(images_) / seconds);
   }
+  SetDataState(seconds);
+  if (measured_images_ > 0) {
+    progress_.set_loss(loss_sum_ / static_cast<double>(measured_images_));
+  }
   if (scored_images_ > 0) {
-    progress_.set_loss(loss_sum_ / static_cast<double>(scored_images_));
     progress_.set_top1(top1_hits_ / static_cast<double>(scored_images_));
   }
   progress_.clear_eta_seconds();
@@ -85,11 +99,22 @@ void ProgressReporter::Emit() {
   *event.mutable_progress() = progress_;
   sink_.Send(event);
   last_emit_ = now;
-  images_ = 0;
-  scored_images_ = 0;
-  loss_sum_ = 0.0;
-  top1_hits_ = 0.0;
+  StartInterval();
   unsent_ = false;
+}
+
+void ProgressReporter::SetDataState(double seconds) {
+  if (!data_) return;
+  progress_.set_corrupt(data_->corrupt);
+  // The first interval of a phase has nothing to compare with.
+  if (data_before_) {
+    const engine::LoaderStats change = data_->stats - data_before_->stats;
+    if (seconds > 0.0) {
+      progress_.set_data_wait_share(std::clamp(change.wait_seconds / seconds, 0.0, 1.0));
+    }
+    if (change.capacity() > 0.0) progress_.set_reader_images_per_second(change.capacity());
+  }
+  data_before_ = data_;
 }
 
 std::optional<double> ProgressReporter::EtaSeconds() const {

@@ -8,9 +8,16 @@
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "quantry/v1/event.pb.h"
+#include "worker/engine/data/loader.h"
 #include "worker/trainer/event_sink.h"
 
 namespace quantry::trainer {
+
+// How reading the data goes.
+struct DataState {
+  engine::LoaderStats stats;  // since the loader was made
+  int64_t corrupt = 0;        // examples left out so far
+};
 
 // Turns steps into Progress events, about one a second, and estimates the time left. Not
 // thread-safe.
@@ -41,23 +48,29 @@ class ProgressReporter {
   void Begin(v1::Phase phase, absl::string_view subject, int64_t steps, int64_t first_step = 0);
   // What the phase is about at the moment; goes out with the next event.
   void SetSubject(absl::string_view subject) { progress_.set_subject(std::string(subject)); }
-  void Advance(const Step& step);
+  // `data` of the loader that the step's batch came from, where there is one.
+  void Advance(const Step& step, const std::optional<DataState>& data = std::nullopt);
   // Sends the phase's last state, if it was not sent yet.
   void End();
 
  private:
+  void StartInterval();
   void Emit();
+  void SetDataState(double seconds);
   std::optional<double> EtaSeconds() const;
 
   EventSink& sink_;
   const Clock& clock_;
   v1::Progress progress_;
   bool unsent_ = false;
+  std::optional<DataState> data_;         // newest
+  std::optional<DataState> data_before_;  // of the last event of this phase
   absl::Duration last_emit_;
   absl::Duration last_step_;
   // Since the last event.
   int64_t images_ = 0;
-  int64_t scored_images_ = 0;
+  int64_t measured_images_ = 0;  // with a loss
+  int64_t scored_images_ = 0;    // with hits
   double loss_sum_ = 0.0;
   double top1_hits_ = 0.0;
   // Of the whole job.

@@ -11,9 +11,14 @@ namespace {
 using Json = nlohmann::json;
 
 Json ToJson(const v1::Metrics& metrics) {
-  return {{"subject", metrics.subject()},   {"epoch", metrics.epoch()},    {"step", metrics.step()},
-          {"examples", metrics.examples()}, {"loss", metrics.loss()},      {"top1", metrics.top1()},
-          {"top5", metrics.top5()},         {"seconds", metrics.seconds()}};
+  Json json = {{"subject", metrics.subject()},   {"epoch", metrics.epoch()},
+               {"step", metrics.step()},         {"examples", metrics.examples()},
+               {"seconds", metrics.seconds()},   {"corrupt", metrics.corrupt()}};
+  if (metrics.has_loss()) json["loss"] = metrics.loss();
+  for (const v1::TaskMetric& value : metrics.values()) json[value.name()] = value.value();
+  if (!metrics.score().empty()) json["score"] = metrics.score();
+  if (metrics.has_data_wait_share()) json["data_wait_share"] = metrics.data_wait_share();
+  return json;
 }
 
 Json ToJson(const v1::LayerQuantization& layer) {
@@ -89,6 +94,7 @@ Json LibraryVersions() {
 std::string MakeReport(const RunRecord& record) {
   Json report = {
       {"settings", record.settings},
+      {"task", record.task},
       {"classes", record.class_names},
       {"parameters", record.parameters},
       {"accuracy", AccuraciesOf(record.result)},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/quant_config.h"
+#include "worker/engine/data/augment/augment_options.h"
 #include "worker/engine/train/choose_bits.h"
 #include "worker/engine/train/sensitivity.h"
 #include "worker/engine/train/train_options.h"
@@ -34,7 +35,7 @@ struct BuiltinOptions {
   bool new_classifier = false;         // with weights: see engine::LoadWeightsOptions
 };
 
-// Pictures. Absent fields depend on the dataset or the model; see ResolveDataOptions.
+// Examples. Absent fields depend on the dataset or the model; LoadInputs fills them in.
 struct DataOptions {
   std::string train_uri;
   std::string eval_uri;                    // empty: the "val" split of train_uri
@@ -42,11 +43,17 @@ struct DataOptions {
   std::optional<int64_t> image_size;       // pixels, [8, 1024]
   std::array<double, 3> mean = {0.485, 0.456, 0.406};
   std::array<double, 3> std = {0.229, 0.224, 0.225};
-  bool random_crop = true;
+  std::optional<bool> random_crop;  // absent: true for pictures
   std::optional<bool> random_flip;  // absent: whether the dataset mirrors well
   std::optional<int64_t> max_train_examples;
   std::optional<int64_t> max_eval_examples;
-  int decode_threads = 1;  // [1, 64]
+  int decode_threads = 1;           // [1, 64]
+  double max_corrupt_share = 0.05;  // [0, 1]
+  engine::AugmentOptions augment;
+  std::string task_output;  // empty: the first
+  // Where remote data may come from, and the folder that keeps it; see engine::RemotePolicy.
+  std::vector<std::string> allowed_hosts;
+  std::string cache_folder;  // empty: "dataset-cache" in the output folder
 };
 
 // What is done to the weights of a model that is quantized without training.
@@ -64,13 +71,14 @@ struct RunOptions {
   QuantConfig quant;                 // of modes that quantize
   std::optional<double> pact_alpha;  // start value; absent: from calibration
   engine::TrainOptions train;
-  int64_t batch_size = 64;                // [1, 65536]
-  int64_t calibration_batches = 16;       // >= 1
+  bool loss_given = false;           // else train.loss.name becomes what the data's targets ask for
+  int64_t batch_size = 64;           // [1, 65536]
+  int64_t calibration_batches = 16;  // >= 1
   engine::SensitivityOptions sensitivity;         // kSensitivity and kMixedPrecision
   int64_t sensitivity_examples = 512;             // of the evaluation data, the first; >= 1
   engine::MixedPrecisionOptions mixed_precision;  // kMixedPrecision
   PtqOptions ptq;                                 // kPtq
-  int threads = 1;                        // of LibTorch, >= 1
+  int threads = 1;                                // of LibTorch, >= 1
   std::filesystem::path checkpoint_path;  // empty: the one in the output folder, if there is one
 };
 

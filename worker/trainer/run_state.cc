@@ -1,5 +1,6 @@
 #include "worker/trainer/run_state.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -25,18 +26,35 @@ absl::Status RunState::CheckInterrupted() const {
   return interrupted() ? absl::CancelledError("interrupted") : ranks.Health();
 }
 
+RunState::TimedWork RunState::BeginWork(const engine::Loader& loader) const {
+  return {.start = clock.Monotonic(), .stats = loader.Stats()};
+}
+
 void RunState::SendMetrics(absl::string_view subject, int64_t epoch, int64_t step,
-                           const engine::ClassificationMetrics& metrics, double seconds) {
+                           const engine::Loader& loader, const engine::TaskMetrics& metrics,
+                           const TimedWork& work) {
+  const double seconds = absl::ToDoubleSeconds(clock.Monotonic() - work.start);
+  const double waited = (loader.Stats() - work.stats).wait_seconds;
   v1::TrainerEvent event;
   v1::Metrics& message = *event.mutable_metrics();
   message.set_subject(std::string(subject));
   message.set_epoch(static_cast<int32_t>(epoch));
   message.set_step(step);
   message.set_examples(metrics.examples());
-  message.set_loss(metrics.loss());
-  message.set_top1(metrics.top1());
-  message.set_top5(metrics.top5());
+  if (metrics.kind() != engine::TargetKind::kNone) message.set_loss(metrics.loss());
+  if (metrics.kind() == engine::TargetKind::kClass) {
+    message.set_top1(metrics.top1());
+    message.set_top5(metrics.top5());
+  }
   message.set_seconds(seconds);
+  for (const engine::NamedMetric& value : metrics.Values()) {
+    v1::TaskMetric& added = *message.add_values();
+    added.set_name(std::string(value.name));
+    added.set_value(value.value);
+  }
+  if (message.values_size() > 0) message.set_score(message.values(0).name());
+  message.set_corrupt(loader.num_corrupt());
+  if (seconds > 0.0) message.set_data_wait_share(std::clamp(waited / seconds, 0.0, 1.0));
   record.metrics.push_back(message);
   sink.Send(event);
 }

@@ -39,9 +39,18 @@ struct RunState {
 
   // CANCELLED once `interrupted` says so; UNAVAILABLE once a rank is lost.
   absl::Status CheckInterrupted() const;
-  // Sends metrics of `subject` and keeps them for the report.
+  // What a stretch of work took, and what of it was spent waiting for data.
+  struct TimedWork {
+    absl::Duration start;
+    engine::LoaderStats stats;  // of the loader then
+  };
+  // Begins to measure work that reads from `loader`.
+  TimedWork BeginWork(const engine::Loader& loader) const;
+
+  // Sends metrics of `subject`, measured on data of `loader` since `work` began, and keeps them for
+  // the report.
   void SendMetrics(absl::string_view subject, int64_t epoch, int64_t step,
-                   const engine::ClassificationMetrics& metrics, double seconds);
+                   const engine::Loader& loader, const engine::TaskMetrics& metrics, const TimedWork& work);
   // Tells size and hash of the finished file `name` of the output folder.
   absl::Status AnnounceArtifact(const std::string& name);
   // The float model of the run: the trained one where the mode trains in float, else the one that
@@ -68,7 +77,7 @@ struct RunState {
   std::optional<engine::BitChoice> choice;          // bits by layer; absent: as quant_config says
   ArtifactCheck check;
   int64_t steps_trained = 0;
-  absl::Duration epoch_start;
+  TimedWork epoch_work;  // the epoch that is being trained
   RunRecord record;
 };
 

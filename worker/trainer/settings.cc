@@ -16,16 +16,31 @@ Json OrNull(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
+Json AugmentToJson(const engine::AugmentOptions& augment) {
+  return {{"resized_crop_min_area", OrNull(augment.resized_crop_min_area)},
+          {"brightness", augment.brightness},
+          {"contrast", augment.contrast},
+          {"saturation", augment.saturation},
+          {"hue", augment.hue},
+          {"rand_augment_ops", augment.rand_augment_ops},
+          {"rand_augment_magnitude", augment.rand_augment_magnitude},
+          {"rand_augment_policy", augment.rand_augment_policy},
+          {"random_erasing", augment.random_erasing}};
+}
+
 Json DataToJson(const DataOptions& data) {
   return {{"train_uri", data.train_uri},
           {"eval_uri", data.eval_uri},
           {"image_size", OrNull(data.image_size)},
           {"mean", data.mean},
           {"std", data.std},
-          {"random_crop", data.random_crop},
+          {"random_crop", OrNull(data.random_crop)},
           {"random_flip", OrNull(data.random_flip)},
           {"max_train_examples", OrNull(data.max_train_examples)},
           {"max_eval_examples", OrNull(data.max_eval_examples)},
+          {"max_corrupt_share", data.max_corrupt_share},
+          {"augmentation", AugmentToJson(data.augment)},
+          {"task_output", data.task_output},
           {"decode_threads", data.decode_threads}};
 }
 
@@ -34,7 +49,7 @@ Json DistillationToJson(const std::optional<engine::DistillationOptions>& distil
   return {{"kind", distillation->kind},
           {"weight", distillation->weight},
           {"temperature", distillation->temperature},
-          {"task_weight", distillation->task_weight},
+          {"task_weight", OrNull(distillation->task_weight)},
           {"features", distillation->features},
           {"feature_weight", distillation->feature_weight}};
 }
@@ -119,6 +134,7 @@ std::map<std::string, std::string> RunIdentity(const RunOptions& options,
                                                const std::string& model_identity) {
   Json settings = SettingsToJson(options, model_identity);
   settings["data"].erase("decode_threads");
+  settings["data"].erase("max_corrupt_share");
   settings["training"].erase("threads");
   settings["training"].erase("checkpoint_steps");
   std::map<std::string, std::string> identity;

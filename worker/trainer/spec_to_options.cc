@@ -103,6 +103,23 @@ absl::Status ReadNormalisation(const google::protobuf::RepeatedField<double>& va
   return absl::OkStatus();
 }
 
+void ReadAugmentation(const v1::Augmentation& given, engine::AugmentOptions& augment) {
+  if (given.has_resized_crop_min_area()) {
+    augment.resized_crop_min_area = given.resized_crop_min_area();
+  }
+  augment.brightness = given.brightness();
+  augment.contrast = given.contrast();
+  augment.saturation = given.saturation();
+  augment.hue = given.hue();
+  augment.rand_augment_ops = given.rand_augment_ops();
+  if (given.has_rand_augment_magnitude()) {
+    augment.rand_augment_magnitude = given.rand_augment_magnitude();
+  }
+  augment.rand_augment_policy.assign(given.rand_augment_policy().begin(),
+                                     given.rand_augment_policy().end());
+  augment.random_erasing = given.random_erasing();
+}
+
 absl::Status ReadData(const v1::TrainerSpec& spec, DataOptions& options) {
   const v1::DataOptions& data = spec.job().data();
   if (data.train_uri().empty()) {
@@ -116,6 +133,11 @@ absl::Status ReadData(const v1::TrainerSpec& spec, DataOptions& options) {
   if (data.has_image_size()) options.image_size = data.image_size();
   if (data.has_random_crop()) options.random_crop = data.random_crop();
   if (data.has_random_flip()) options.random_flip = data.random_flip();
+  if (data.has_max_corrupt_share()) options.max_corrupt_share = data.max_corrupt_share();
+  options.task_output = data.task_output();
+  options.allowed_hosts.assign(spec.dataset_hosts().begin(), spec.dataset_hosts().end());
+  options.cache_folder = spec.dataset_cache();
+  ReadAugmentation(data.augmentation(), options.augment);
   if (data.has_max_train_examples()) options.max_train_examples = data.max_train_examples();
   if (data.has_max_eval_examples()) options.max_eval_examples = data.max_eval_examples();
   options.decode_threads = data.has_decode_threads() ? data.decode_threads()
@@ -128,6 +150,9 @@ absl::Status ReadData(const v1::TrainerSpec& spec, DataOptions& options) {
       AtLeast<int64_t>("job.data.max_train_examples", options.max_train_examples.value_or(1), 1));
   QUANTRY_RETURN_IF_ERROR(
       AtLeast<int64_t>("job.data.max_eval_examples", options.max_eval_examples.value_or(1), 1));
+  QUANTRY_RETURN_IF_ERROR(
+      InRange("job.data.max_corrupt_share", options.max_corrupt_share, 0.0, 1.0));
+  QUANTRY_RETURN_IF_ERROR(WithContext(options.augment.Validate(), "job.data"));
   return InRange("job.data.decode_threads", options.decode_threads, 1, kMaxDecodeThreads);
 }
 
@@ -171,8 +196,10 @@ void ReadOptimizer(const v1::TrainingOptions& training, engine::TrainOptions& tr
   if (training.has_sync_batch_norm()) train.sync_batch_norm = training.sync_batch_norm();
 }
 
-void ReadLoss(const v1::TrainingOptions& training, engine::TrainOptions& train) {
-  if (!training.loss().empty()) train.loss.name = training.loss();
+void ReadLoss(const v1::TrainingOptions& training, RunOptions& options) {
+  engine::TrainOptions& train = options.train;
+  options.loss_given = !training.loss().empty();
+  if (options.loss_given) train.loss.name = training.loss();
   if (training.has_label_smoothing()) train.loss.label_smoothing = training.label_smoothing();
   if (training.has_huber_delta()) train.loss.huber_delta = training.huber_delta();
   if (training.has_mixup()) train.mixup = training.mixup();
@@ -220,7 +247,7 @@ absl::Status ReadTraining(const v1::JobSpec& job, RunOptions& options) {
                  : options.mode == RunMode::kFloat ? 10
                                                    : 5;
   ReadOptimizer(training, train);
-  ReadLoss(training, train);
+  ReadLoss(training, options);
   ReadEvaluation(training, train);
   QUANTRY_RETURN_IF_ERROR(ReadDistillation(training, options));
   train.seed = static_cast<uint64_t>(training.seed());

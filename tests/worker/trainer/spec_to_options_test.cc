@@ -46,7 +46,7 @@ TEST(SpecToOptionsTest, DefaultsDependOnTheMode) {
   EXPECT_EQ(qat->pact_alpha, std::nullopt);
   EXPECT_GE(qat->threads, 1);
   EXPECT_FALSE(qat->data.random_flip.has_value());
-  EXPECT_TRUE(qat->data.random_crop);
+  EXPECT_EQ(qat->data.random_crop, std::nullopt);
   spec.mutable_job()->set_mode(v1::MODE_FLOAT);
   const auto plain = SpecToOptions(spec);
   ASSERT_TRUE(plain.ok()) << plain.status();
@@ -75,7 +75,7 @@ TEST(SpecToOptionsTest, EveryFieldArrives) {
   EXPECT_EQ(options->data.image_size, 48);
   EXPECT_EQ(options->data.mean[1], 0.1);
   EXPECT_EQ(options->data.std[2], 3);
-  EXPECT_FALSE(options->data.random_crop);
+  EXPECT_EQ(options->data.random_crop, false);
   EXPECT_EQ(options->data.random_flip, true);
   EXPECT_EQ(options->data.max_train_examples, 11);
   EXPECT_EQ(options->data.max_eval_examples, 12);

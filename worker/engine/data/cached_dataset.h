@@ -23,7 +23,9 @@ class CachedDataset : public Dataset {
   const std::vector<std::string>& class_names() const override { return source_->class_names(); }
   std::optional<int> native_size() const override { return source_->native_size(); }
   bool mirrors_well() const override { return source_->mirrors_well(); }
+  TargetKind target_kind() const override { return source_->target_kind(); }
   int64_t Label(int64_t index) const override { return source_->Label(index); }
+  absl::Span<const float> Targets(int64_t index) const override { return source_->Targets(index); }
   std::string Name(int64_t index) const override { return source_->Name(index); }
 
   absl::StatusOr<Picture> Get(int64_t index) const override;

@@ -1,6 +1,7 @@
 #include "worker/engine/data/loader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <exception>
 #include <map>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
@@ -23,6 +25,17 @@ namespace {
 constexpr int64_t kMaxDatasetSize = (int64_t{1} << 31) - 1;  // of CounterRng::Below
 constexpr int64_t kNamedInError = 5;
 constexpr size_t kNamedInReport = 20;
+constexpr absl::string_view kCorruptPayload = "quantry/too_corrupt";
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+absl::string_view NounOf(const Dataset& dataset) {
+  return dataset.arrays().empty() ? "pictures" : "examples";
+}
 
 // Rows that a thread takes at a time: enough of them for every thread, few lock operations.
 int64_t RowsPerTurn(const LoaderOptions& options) {
@@ -53,11 +66,14 @@ class Loader::Impl {
     return (num_examples() + round_up) / options_.batch_size;
   }
   const std::map<int64_t, std::string>& corrupt() const { return corrupt_; }
+  const Dataset& dataset() const { return *dataset_; }
+  LoaderStats Stats();
 
  private:
   using Queue = std::deque<std::shared_ptr<PendingBatch>>;
 
   void Work();
+  absl::StatusOr<std::optional<Batch>> WaitForBatch();
   Queue::iterator FirstWithRows() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status OpenBatches();
   absl::Status CheckCorruption() const;
@@ -75,10 +91,13 @@ class Loader::Impl {
   Shard shard_;
   std::vector<int64_t> order_;
   std::map<int64_t, std::string> corrupt_;  // example -> reason
+  double wait_seconds_ = 0.0;
 
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Queue open_ ABSL_GUARDED_BY(mutex_);  // oldest first
+  int64_t decoded_ ABSL_GUARDED_BY(mutex_) = 0;  // rows, dropped ones included
+  double decode_seconds_ ABSL_GUARDED_BY(mutex_) = 0.0;
 
   std::vector<std::thread> threads_;
 };
@@ -121,10 +140,14 @@ void Loader::Impl::Work() {
     const int64_t end = std::min(batch->rows(), begin + turn);
     batch->next_row = end;
     mutex_.Unlock();
+    const Clock::time_point start = Clock::now();
     for (int64_t row = begin; row < end; ++row) {
       batch->DecodeRow(row, *dataset_, transform_, options_);
     }
+    const double seconds = SecondsSince(start);
     mutex_.Lock();
+    decoded_ += end - begin;
+    decode_seconds_ += seconds;
     batch->rows_done += end - begin;
   }
 }
@@ -143,7 +166,7 @@ absl::Status Loader::Impl::OpenBatches() {
         std::shared_ptr<PendingBatch> batch,
         PendingBatch::Create(next_batch_, epoch_,
                              std::vector<int64_t>(order_.begin() + begin, order_.begin() + end),
-                             options_));
+                             *dataset_, options_));
     ++next_batch_;
     absl::MutexLock lock(&mutex_);
     open_.push_back(std::move(batch));
@@ -175,6 +198,21 @@ absl::Status Loader::Impl::StartEpoch(int64_t epoch, int64_t first_batch, Shard 
 }
 
 absl::StatusOr<std::optional<Batch>> Loader::Impl::Next() {
+  const Clock::time_point start = Clock::now();
+  absl::StatusOr<std::optional<Batch>> batch = WaitForBatch();
+  wait_seconds_ += SecondsSince(start);
+  return batch;
+}
+
+LoaderStats Loader::Impl::Stats() {
+  absl::MutexLock lock(&mutex_);
+  return {.examples = decoded_,
+          .decode_seconds = decode_seconds_,
+          .wait_seconds = wait_seconds_,
+          .threads = options_.decode_threads};
+}
+
+absl::StatusOr<std::optional<Batch>> Loader::Impl::WaitForBatch() {
   if (!started_) return absl::FailedPreconditionError("Loader::StartEpoch comes before Next");
   while (failure_.ok()) {
     std::shared_ptr<PendingBatch> oldest;
@@ -189,11 +227,9 @@ absl::StatusOr<std::optional<Batch>> Loader::Impl::Next() {
     }
     failure_ = OpenBatches();
     if (!failure_.ok()) break;
-    absl::StatusOr<Batch> batch = oldest->Finish(&corrupt_);
+    absl::StatusOr<Batch> batch = oldest->Finish(options_, &corrupt_);
     failure_ = batch.ok() ? CheckCorruption() : batch.status();
-    if (failure_.ok() && (shard_.count > 1 || batch->images.size(0) > 0)) {
-      return *std::move(batch);
-    }
+    if (failure_.ok() && (shard_.count > 1 || batch->size() > 0)) return *std::move(batch);
   }
   return failure_;
 }
@@ -208,25 +244,54 @@ absl::Status Loader::Impl::CheckCorruption() const {
   for (const auto& [example, reason] : corrupt_) {
     if (static_cast<int64_t>(first.size()) < kNamedInError) first.push_back(reason);
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "too many corrupt pictures: at least ", count, " of ", num_examples(), " can't be read, ",
-      options_.max_corrupt_fraction * 100, " % are allowed; repair or remove them: ",
-      absl::StrJoin(first, "; "), count > kNamedInError ? "; ..." : ""));
+  absl::Status status = absl::InvalidArgumentError(absl::StrCat(
+      "too many corrupt ", NounOf(*dataset_), ": at least ", count, " of ", num_examples(),
+      " can't be read, ", options_.max_corrupt_fraction * 100,
+      " % are allowed (max_corrupt_share); repair or remove them: ", absl::StrJoin(first, "; "),
+      count > kNamedInError ? "; ..." : ""));
+  status.SetPayload(kCorruptPayload, absl::Cord("1"));
+  return status;
 }
+
+bool IsTooCorrupt(const absl::Status& status) {
+  return status.GetPayload(kCorruptPayload).has_value();
+}
+
+namespace {
+
+// What can't be done with what the dataset holds.
+absl::Status CheckFits(const Dataset& dataset, const LoaderOptions& options) {
+  const size_t arrays = dataset.arrays().size();
+  for (const ArrayInput& input : options.arrays) {
+    if (input.array < arrays) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no array ", input.array, "; the dataset has ", arrays));
+  }
+  const AugmentOptions& augment = options.augment;
+  const bool varies = options.random_crop || options.random_flip || augment.changes_colours() ||
+                      augment.random_erasing > 0 || augment.resized_crop_min_area.has_value();
+  if (arrays == 0 || !varies) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "the dataset holds arrays, which are not augmented; leave out random_crop, random_flip and "
+      "augmentation");
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Loader>> Loader::Create(std::shared_ptr<const Dataset> dataset,
                                                        const LoaderOptions& options) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
+  QUANTRY_RETURN_IF_ERROR(CheckFits(*dataset, options));
   if (dataset->size() > kMaxDatasetSize) {
     return absl::InvalidArgumentError(absl::StrCat("the dataset has ", dataset->size(),
-                                                   " pictures; allowed: up to ", kMaxDatasetSize));
+                                                   " examples; allowed: up to ", kMaxDatasetSize));
   }
   cv::setNumThreads(1);  // the loader's threads are the parallelism; OpenCV's own would add to them
   auto impl = std::make_unique<Impl>(std::move(dataset), options);
   if (impl->num_batches() == 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "data option batch_size is ", options.batch_size, ", more than the ", impl->num_examples(),
-        " pictures used, and the last incomplete batch is left out; lower batch_size"));
+        " examples used, and the last incomplete batch is left out; lower batch_size"));
   }
   QUANTRY_RETURN_IF_ERROR(impl->StartThreads());
   return std::unique_ptr<Loader>(new Loader(std::move(impl)));
@@ -237,6 +302,8 @@ Loader::~Loader() = default;
 
 int64_t Loader::num_examples() const { return impl_->num_examples(); }
 int64_t Loader::num_batches() const { return impl_->num_batches(); }
+const Dataset& Loader::dataset() const { return impl_->dataset(); }
+LoaderStats Loader::Stats() const { return impl_->Stats(); }
 int64_t Loader::num_corrupt() const { return static_cast<int64_t>(impl_->corrupt().size()); }
 
 absl::Status Loader::StartEpoch(int64_t epoch, int64_t first_batch, Shard shard) {

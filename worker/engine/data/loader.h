@@ -22,6 +22,26 @@ struct Shard {
   int64_t count = 1;  // >= 1
 };
 
+// How fast a loader is and how long it was waited for, since it was made.
+struct LoaderStats {
+  int64_t examples = 0;         // read, corrupt ones included
+  double decode_seconds = 0.0;  // spent on them, summed over the threads
+  double wait_seconds = 0.0;    // spent in Next() by the caller
+  int threads = 1;
+
+  // Examples per second that the threads could deliver; 0: none were read.
+  double capacity() const {
+    return decode_seconds > 0.0 ? static_cast<double>(examples) * threads / decode_seconds : 0.0;
+  }
+  LoaderStats operator-(const LoaderStats& before) const {
+    return {examples - before.examples, decode_seconds - before.decode_seconds,
+            wait_seconds - before.wait_seconds, threads};
+  }
+};
+
+// Whether an error of Loader::Next says that too many examples are corrupt.
+bool IsTooCorrupt(const absl::Status& status);
+
 // Turns a dataset into batches of tensors, decoded by threads of its own ahead of use.
 //
 //   QUANTRY_ASSIGN_OR_RETURN(auto loader, Loader::Create(dataset, options));
@@ -37,14 +57,17 @@ struct Shard {
 // destroyed in any state.
 class Loader {
  public:
-  // INVALID_ARGUMENT if an option is out of range. `dataset` is shared with the threads.
+  // INVALID_ARGUMENT if an option is out of range, or of pictures while the dataset holds arrays.
+  // `dataset` is shared with the threads.
   static absl::StatusOr<std::unique_ptr<Loader>> Create(std::shared_ptr<const Dataset> dataset,
                                                         const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // Pictures used in one epoch: the dataset's size or max_examples, whichever is smaller.
+  const Dataset& dataset() const;
+
+  // Examples used in one epoch: the dataset's size or max_examples, whichever is smaller.
   int64_t num_examples() const;
 
   // Batches in one epoch.
@@ -56,15 +79,17 @@ class Loader {
   // rows are left comes with 0 rows then, so that all processes count the same batches.
   absl::Status StartEpoch(int64_t epoch, int64_t first_batch = 0, Shard shard = {});
 
-  // The next batch, or nullopt at the end of the epoch. Corrupt pictures are left out; a batch of
-  // nothing else is passed over. INVALID_ARGUMENT when more different pictures were corrupt than
-  // max_corrupt_fraction allows, naming the first; else the dataset's error.
+  // The next batch, or nullopt at the end of the epoch. Corrupt examples are left out; a batch of
+  // nothing else is passed over. INVALID_ARGUMENT (IsTooCorrupt) when more different examples were
+  // corrupt than max_corrupt_fraction allows, naming the first; else the dataset's error.
   absl::StatusOr<std::optional<Batch>> Next();
 
-  // Names and reasons of the corrupt pictures met so far, each picture once, in order of index; the
+  // Names and reasons of the corrupt examples met so far, each once, in order of index; the
   // first 20. num_corrupt() counts all of them.
   std::vector<std::string> CorruptPictures() const;
   int64_t num_corrupt() const;
+
+  LoaderStats Stats() const;
 
  private:
   class Impl;

@@ -26,6 +26,7 @@ absl::Status LoaderOptions::Validate() const {
   QUANTRY_RETURN_IF_ERROR(CheckRange("decode_threads", decode_threads, 1, 64));
   QUANTRY_RETURN_IF_ERROR(CheckRange("prefetch", prefetch, 1, 64));
   QUANTRY_RETURN_IF_ERROR(CheckRange("max_corrupt_fraction", max_corrupt_fraction, 0.0, 1.0));
+  QUANTRY_RETURN_IF_ERROR(augment.Validate());
   if (max_examples.has_value()) {
     QUANTRY_RETURN_IF_ERROR(CheckRange<int64_t>("max_examples", *max_examples, 1, kMaxExamples));
   }

@@ -19,10 +19,11 @@ namespace quantry::engine {
 // everything else is for one thread, after all rows are done.
 class PendingBatch {
  public:
-  // For the pictures `examples` (indices into the dataset), at position `index` of epoch `epoch`.
+  // For the examples `examples` of `dataset`, at position `index` of epoch `epoch`.
   // RESOURCE_EXHAUSTED if there is no memory for the tensors.
   static absl::StatusOr<std::shared_ptr<PendingBatch>> Create(int64_t index, int64_t epoch,
                                                               std::vector<int64_t> examples,
+                                                              const Dataset& dataset,
                                                               const LoaderOptions& options);
 
   int64_t rows() const { return static_cast<int64_t>(examples_.size()); }
@@ -33,7 +34,8 @@ class PendingBatch {
 
   // The rows that were decoded, as a batch (no rows if all are corrupt); the corrupt ones are added
   // to `corrupt` as example -> reason. The first error that is no corruption is returned instead.
-  absl::StatusOr<Batch> Finish(std::map<int64_t, std::string>* corrupt);
+  absl::StatusOr<Batch> Finish(const LoaderOptions& options,
+                               std::map<int64_t, std::string>* corrupt);
 
   // Bookkeeping of the loader, under its mutex.
   int64_t next_row = 0;  // the first that no thread has taken
@@ -42,14 +44,24 @@ class PendingBatch {
  private:
   PendingBatch(int64_t index, int64_t epoch, std::vector<int64_t> examples);
 
+  void Allocate(const Dataset& dataset, const LoaderOptions& options);
+  absl::Status ReadRow(int64_t row, const Dataset& dataset, const Transform& transform,
+                       const LoaderOptions& options);
+  absl::Status ReadPictureRow(int64_t row, const Dataset& dataset, const Transform& transform,
+                              const LoaderOptions& options);
+  absl::Status ReadArrayRow(int64_t row, const Dataset& dataset);
+
   const int64_t index_;
   const int64_t epoch_;
   const std::vector<int64_t> examples_;
   std::vector<absl::Status> statuses_;  // by row
-  at::Tensor images_;                   // [rows, 3, S, S], channels_last
-  at::Tensor labels_;
-  float* pixels_ = nullptr;  // of images_
-  int64_t* label_values_ = nullptr;
+  // The picture tensor, or one per array of the dataset: [rows, ...].
+  std::vector<at::Tensor> inputs_;
+  std::vector<char*> input_bytes_;   // of inputs_
+  std::vector<int64_t> row_bytes_;   // of inputs_
+  at::Tensor targets_;               // see Batch
+  int64_t* labels_ = nullptr;        // of targets_, with classes
+  float* target_values_ = nullptr;   // of targets_, with labels or values
 };
 
 }  // namespace quantry::engine

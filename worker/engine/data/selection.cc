@@ -20,7 +20,7 @@ namespace {
 
 constexpr int64_t kMaxClassListBytes = int64_t{16} << 20;
 
-// Some pictures of another dataset under other labels.
+// Some examples of another dataset, its classes under other labels.
 class SelectedDataset : public Dataset {
  public:
   SelectedDataset(std::unique_ptr<Dataset> source, std::vector<std::string> class_names,
@@ -34,19 +34,29 @@ class SelectedDataset : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::optional<int> native_size() const override { return source_->native_size(); }
   bool mirrors_well() const override { return source_->mirrors_well(); }
-  int64_t Label(int64_t index) const override { return labels_[source_->Label(examples_[index])]; }
+  TargetKind target_kind() const override { return source_->target_kind(); }
+  int64_t Label(int64_t index) const override {
+    return labels_.empty() ? 0 : labels_[source_->Label(examples_[index])];
+  }
+  absl::Span<const float> Targets(int64_t index) const override {
+    return source_->Targets(examples_[index]);
+  }
+  absl::Span<const ArraySpec> arrays() const override { return source_->arrays(); }
+  absl::Status ReadArrays(int64_t index, absl::Span<char* const> rows) const override {
+    return source_->ReadArrays(examples_[index], rows);
+  }
   std::string Name(int64_t index) const override { return source_->Name(examples_[index]); }
 
   absl::StatusOr<Picture> Get(int64_t index) const override {
     QUANTRY_ASSIGN_OR_RETURN(Picture picture, source_->Get(examples_[index]));
-    picture.label = labels_[picture.label];
+    picture.label = Label(index);
     return picture;
   }
 
  private:
   const std::unique_ptr<Dataset> source_;
   const std::vector<std::string> class_names_;
-  const std::vector<int64_t> labels_;    // by label of the source
+  const std::vector<int64_t> labels_;    // by label of the source; empty: no classes
   const std::vector<int64_t> examples_;  // indices into the source, ascending
 };
 
@@ -66,7 +76,8 @@ std::vector<int64_t> ByHash(const Dataset& source, const std::vector<int64_t>& e
 
 std::vector<int64_t> TakeShare(const Dataset& source, const std::vector<int64_t>& examples,
                                double holdout, Split split) {
-  std::vector<std::vector<int64_t>> by_class(source.class_names().size());
+  const bool has_classes = source.target_kind() == TargetKind::kClass;
+  std::vector<std::vector<int64_t>> by_class(has_classes ? source.class_names().size() : 1);
   for (const int64_t example : ByHash(source, examples)) {
     by_class[source.Label(example)].push_back(example);
   }
@@ -136,6 +147,54 @@ absl::StatusOr<std::vector<int64_t>> MapLabels(const Dataset& source, const Data
   return labels;
 }
 
+absl::Status CheckClasses(const std::vector<std::string>& classes, const DatasetUri& uri) {
+  if (classes.size() >= 2) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(uri.path(), " has one class, '",
+                                                 absl::StrJoin(classes, ""),
+                                                 "'; a classifier needs two or more"));
+}
+
+// Labels and values have the names that the source gives them, in its order.
+absl::Status CheckNames(const Dataset& source, const DatasetUri& uri,
+                        const DatasetOptions& options) {
+  if (uri.Has("class_list")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset URI: parameter 'class_list' has no effect as ", uri.path(),
+                     " is not labelled with classes; remove it"));
+  }
+  if (options.class_names.empty() || options.class_names == source.class_names()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(uri.path(), " is labelled with ", absl::StrJoin(source.class_names(), ", "),
+                   ", the training set with ", absl::StrJoin(options.class_names, ", "),
+                   "; give both the same columns"));
+}
+
+// Which examples of `source` are used, ascending.
+absl::StatusOr<std::vector<int64_t>> ChooseExamples(const Dataset& source, const DatasetUri& uri,
+                                                    const DatasetOptions& options,
+                                                    HoldOut hold_out) {
+  std::vector<int64_t> examples(source.size());
+  std::iota(examples.begin(), examples.end(), 0);
+  if (hold_out == HoldOut::kShare) {
+    examples = TakeShare(source, examples, uri.Number("holdout"), options.split);
+  }
+  if (examples.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(uri.path(),
+                     " has too few pictures to hold one out; give each class two or "
+                     "more, or name an evaluation set"));
+  }
+  const int64_t limit = uri.Integer("limit");
+  if (limit < static_cast<int64_t>(examples.size())) {
+    examples = ByHash(source, examples);
+    examples.resize(limit);
+    std::sort(examples.begin(), examples.end());
+  }
+  return examples;
+}
+
 }  // namespace
 
 HoldOut HoldOutOf(const DatasetUri& uri) {
@@ -162,30 +221,17 @@ std::vector<std::string> ClassesOf(absl::Span<const std::string> labels) {
 absl::StatusOr<std::unique_ptr<Dataset>> Select(std::unique_ptr<Dataset> source,
                                                 const DatasetUri& uri,
                                                 const DatasetOptions& options, HoldOut hold_out) {
-  QUANTRY_ASSIGN_OR_RETURN(std::vector<std::string> classes, TargetClasses(*source, uri, options));
-  if (classes.size() < 2) {
-    return absl::InvalidArgumentError(absl::StrCat(uri.path(), " has one class, '",
-                                                   absl::StrJoin(classes, ""),
-                                                   "'; a classifier needs two or more"));
+  std::vector<std::string> classes = source->class_names();
+  std::vector<int64_t> labels;
+  if (source->target_kind() == TargetKind::kClass) {
+    QUANTRY_ASSIGN_OR_RETURN(classes, TargetClasses(*source, uri, options));
+    QUANTRY_RETURN_IF_ERROR(CheckClasses(classes, uri));
+    QUANTRY_ASSIGN_OR_RETURN(labels, MapLabels(*source, uri, classes));
+  } else {
+    QUANTRY_RETURN_IF_ERROR(CheckNames(*source, uri, options));
   }
-  QUANTRY_ASSIGN_OR_RETURN(std::vector<int64_t> labels, MapLabels(*source, uri, classes));
-  std::vector<int64_t> examples(source->size());
-  std::iota(examples.begin(), examples.end(), 0);
-  if (hold_out == HoldOut::kShare) {
-    examples = TakeShare(*source, examples, uri.Number("holdout"), options.split);
-  }
-  if (examples.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(uri.path(),
-                     " has too few pictures to hold one out; give each class two or "
-                     "more, or name an evaluation set"));
-  }
-  const int64_t limit = uri.Integer("limit");
-  if (limit < static_cast<int64_t>(examples.size())) {
-    examples = ByHash(*source, examples);
-    examples.resize(limit);
-    std::sort(examples.begin(), examples.end());
-  }
+  QUANTRY_ASSIGN_OR_RETURN(std::vector<int64_t> examples,
+                           ChooseExamples(*source, uri, options, hold_out));
   return std::make_unique<SelectedDataset>(std::move(source), std::move(classes), std::move(labels),
                                            std::move(examples));
 }

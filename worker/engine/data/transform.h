@@ -4,6 +4,7 @@
 #include <array>
 
 #include "absl/status/status.h"
+#include "worker/engine/data/augment/rand_augment.h"
 #include "worker/engine/data/counter_rng.h"
 #include "worker/engine/data/dataset.h"
 #include "worker/engine/data/loader_options.h"
@@ -28,15 +29,25 @@ Crop PlanCrop(int width, int height, const LoaderOptions& options, CounterRng* r
 // From pictures to the network's input. Thread-safe.
 class Transform {
  public:
+  // `options` must be valid.
   explicit Transform(const LoaderOptions& options);
 
   // Writes the crop, normalised ((x / 255 - mean) / std), to `output`: S * S * 3 floats, rows from
   // the top, channels last. INTERNAL if the picture can't be resized.
   absl::Status Apply(const Picture& picture, const Crop& crop, float* output) const;
 
+  // All that the options ask for, what is random drawn from `rng`: the part of the picture
+  // (AugmentOptions::resized_crop_min_area, or PlanCrop) and whether it is mirrored; then
+  // RandAugment, colour jitter, normalising, random erasing. Output and errors as for Apply.
+  absl::Status ApplyRandomly(const Picture& picture, CounterRng* rng, float* output) const;
+
  private:
   void Write(const uint8_t* rgb, int width, int height, const Crop& crop, float* output) const;
+  void Augment(const Picture& picture, CounterRng* rng, float* output) const;
+  cv::Mat Window(const Picture& picture, CounterRng* rng) const;
 
+  const LoaderOptions options_;
+  const RandAugment rand_augment_;
   int size_;
   std::array<std::array<float, 256>, 3> normalised_;  // by channel and value
 };

@@ -47,7 +47,7 @@ absl::StatusOr<std::map<std::string, Distribution>> MeasureDistributions(const G
   QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader.Next());
   if (!batch) return distributions;
   QUANTRY_RETURN_IF_ERROR(
-      executor->Run({batch->images}, {.phase = RunPhase::kEvaluate}, measure).status());
+      executor->Run(batch->inputs, {.phase = RunPhase::kEvaluate}, measure).status());
   return distributions;
 }
 

@@ -4,6 +4,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
+
+#include "worker/engine/evaluate/named_metric.h"
 
 namespace quantry::engine {
 
@@ -20,6 +23,7 @@ class ClassificationMetrics {
   double loss() const { return Mean(loss_sum_); }
   double top1() const { return Mean(static_cast<double>(top1_hits_)); }
   double top5() const { return Mean(static_cast<double>(top5_hits_)); }
+  std::vector<NamedMetric> Values() const { return {{"top1", top1()}, {"top5", top5()}}; }
 
  private:
   double Mean(double sum) const {

@@ -58,7 +58,7 @@ bool AllGradientsFinite(const Graph& graph) {
 
 }  // namespace
 
-absl::Status ExplainNotFinite(const Executor& executor, const at::Tensor& images,
+absl::Status ExplainNotFinite(const Executor& executor, absl::Span<const at::Tensor> batch,
                               const EvaluateContext& context, absl::string_view what,
                               absl::string_view advice) {
   const at::NoGradGuard no_grad;
@@ -68,7 +68,7 @@ absl::Status ExplainNotFinite(const Executor& executor, const at::Tensor& images
     found = Describe(node, inputs, outputs);
     return found.empty() ? absl::OkStatus() : absl::AbortedError("found");
   };
-  const auto rerun = executor.Run({images}, context, look);
+  const auto rerun = executor.Run(batch, context, look);
   if (found.empty() && !rerun.ok()) return rerun.status();
   return NotFinite(what, found.empty() ? "every layer is finite, only the loss is not" : found,
                    advice);

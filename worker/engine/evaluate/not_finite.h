@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "worker/engine/evaluate/executor.h"
 #include "worker/engine/graph/graph.h"
 #include "worker/engine/ops/operator.h"
@@ -16,9 +17,9 @@ namespace quantry::engine {
 // Which layer of a model first gives NaN or infinity, for messages. All functions return errors
 // that IsNotFinite recognises: FAILED_PRECONDITION, "`what`: LAYER; `advice`".
 
-// Runs `images` again with `context` to find the layer. To be called after an output or the loss
+// Runs `batch`, inputs of the model, again with `context` to find the layer. To be called after an output or the loss
 // was not finite.
-absl::Status ExplainNotFinite(const Executor& executor, const at::Tensor& images,
+absl::Status ExplainNotFinite(const Executor& executor, absl::Span<const at::Tensor> batch,
                               const EvaluateContext& context, absl::string_view what,
                               absl::string_view advice);
 

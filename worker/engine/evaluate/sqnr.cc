@@ -38,7 +38,7 @@ absl::StatusOr<std::map<std::string, double>> MeasureSqnr(const Graph& graph, Lo
     QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader.Next());
     if (!batch) break;
     QUANTRY_RETURN_IF_ERROR(
-        executor->Run({batch->images}, {.phase = RunPhase::kEvaluate}, measure).status());
+        executor->Run(batch->inputs, {.phase = RunPhase::kEvaluate}, measure).status());
   }
   std::map<std::string, double> decibel;
   for (const auto& [name, energy] : energies) {

@@ -64,7 +64,7 @@ absl::Status ReestimateBatchNorm(const Graph& graph, Loader& loader, int64_t bat
     const uint64_t drawn = CounterRng({seed, static_cast<uint64_t>(done)}).Next();
     QUANTRY_RETURN_IF_ERROR(
         executor
-            ->Run({batch->images},
+            ->Run(batch->inputs,
                   {.phase = RunPhase::kTrain,
                    .observers_frozen = true,
                    .generator = at::make_generator<at::CPUGeneratorImpl>(drawn)},

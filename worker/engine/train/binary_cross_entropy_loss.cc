@@ -16,6 +16,6 @@ at::Tensor Compute(const at::Tensor& outputs, const at::Tensor& targets,
 
 }  // namespace
 
-extern const LossDef kBinaryCrossEntropyLoss = {.name = "bce", .compute = Compute};
+extern const LossDef kBinaryCrossEntropyLoss = {.name = "bce", .compute = Compute, .takes_classes = true, .takes_labels = true};
 
 }  // namespace quantry::engine

@@ -26,7 +26,7 @@ absl::Status Calibrate(const Graph& graph, Loader& loader, int64_t batches,
     QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader.Next());
     if (!batch) break;
     QUANTRY_RETURN_IF_ERROR(
-        executor->Run({batch->images}, {.phase = RunPhase::kCalibrate}, hook).status());
+        executor->Run(batch->inputs, {.phase = RunPhase::kCalibrate}, hook).status());
     if (observer) QUANTRY_RETURN_IF_ERROR(observer(done + 1, total));
   }
   return search.Apply();

@@ -135,7 +135,7 @@ absl::StatusOr<int64_t> CorrectBiases(Graph& graph, Loader& loader, int64_t batc
     QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader.Next());
     if (!batch) break;
     QUANTRY_RETURN_IF_ERROR(
-        executor->Run({batch->images}, {.phase = RunPhase::kEvaluate}, observe).status());
+        executor->Run(batch->inputs, {.phase = RunPhase::kEvaluate}, observe).status());
     if (observer) QUANTRY_RETURN_IF_ERROR(observer(done + 1, total));
   }
   int64_t corrected = 0;

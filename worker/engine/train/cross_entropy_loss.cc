@@ -14,6 +14,6 @@ at::Tensor Compute(const at::Tensor& outputs, const at::Tensor& targets,
 
 }  // namespace
 
-extern const LossDef kCrossEntropyLoss = {.name = "cross_entropy", .compute = Compute};
+extern const LossDef kCrossEntropyLoss = {.name = "cross_entropy", .compute = Compute, .takes_classes = true};
 
 }  // namespace quantry::engine

@@ -48,7 +48,13 @@ std::vector<at::Tensor> ParametersOf(const Graph& graph) {
 }  // namespace
 
 at::Tensor BatchPart::Own(const at::Tensor& whole) const {
-  return share ? whole.narrow(0, share->first, share->rows) : whole;
+  return share && whole.defined() ? whole.narrow(0, share->first, share->rows) : whole;
+}
+
+std::vector<at::Tensor> BatchPart::Own(const std::vector<at::Tensor>& whole) const {
+  std::vector<at::Tensor> own;
+  for (const at::Tensor& tensor : whole) own.push_back(Own(tensor));
+  return own;
 }
 
 DataParallel::DataParallel(const Graph& graph, Collective& ranks, bool sync_batch_norm)
@@ -81,12 +87,12 @@ absl::Status DataParallel::Synchronize(const std::vector<NamedTensor>& tensors,
 }
 
 absl::StatusOr<BatchPart> DataParallel::Divide(const Batch& batch, bool gather) {
-  const int64_t own = batch.images.size(0);
+  const int64_t own = batch.size();
   BatchPart part{.all_rows = own,
-                 .images = batch.images,
-                 .labels = batch.labels,
-                 .all_images = batch.images,
-                 .all_labels = batch.labels};
+                 .inputs = batch.inputs,
+                 .targets = batch.targets,
+                 .all_inputs = batch.inputs,
+                 .all_targets = batch.targets};
   if (!active()) return part;
   // Not known beforehand: corrupt pictures are left out.
   at::Tensor rows = at::zeros({ranks_.size()}, at::kLong);
@@ -97,14 +103,17 @@ absl::StatusOr<BatchPart> DataParallel::Divide(const Batch& batch, bool gather) 
   const int64_t first = rows.slice(0, 0, ranks_.rank()).sum().item<int64_t>();
   const bool whole = rows.min().item<int64_t>() == 0;
   if (gather || whole) {
-    QUANTRY_ASSIGN_OR_RETURN(part.all_images,
-                             RowsOfAllRanks(batch.images, first, part.all_rows, ranks_));
-    QUANTRY_ASSIGN_OR_RETURN(part.all_labels,
-                             RowsOfAllRanks(batch.labels, first, part.all_rows, ranks_));
+    for (at::Tensor& input : part.all_inputs) {
+      QUANTRY_ASSIGN_OR_RETURN(input, RowsOfAllRanks(input, first, part.all_rows, ranks_));
+    }
+    if (batch.targets.defined()) {
+      QUANTRY_ASSIGN_OR_RETURN(part.all_targets,
+                               RowsOfAllRanks(batch.targets, first, part.all_rows, ranks_));
+    }
   }
   if (whole) {
-    part.images = part.all_images;
-    part.labels = part.all_labels;
+    part.inputs = part.all_inputs;
+    part.targets = part.all_targets;
     part.weight = 1.0 / ranks_.size();
     return part;
   }
@@ -118,7 +127,7 @@ absl::StatusOr<BatchPart> DataParallel::Divide(const Batch& batch, bool gather) 
 }
 
 absl::StatusOr<at::Tensor> DataParallel::AllRows(const at::Tensor& own, const BatchPart& part) {
-  if (!part.share) return own;
+  if (!part.share || !own.defined()) return own;
   return RowsOfAllRanks(own, part.share->first, part.share->all_rows, ranks_);
 }
 

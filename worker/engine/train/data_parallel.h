@@ -21,20 +21,21 @@ namespace quantry::engine {
 
 // What this process trains on of one batch.
 struct BatchPart {
-  int64_t all_rows = 0;  // of the whole batch; 0: nothing to train on
-  at::Tensor images;     // [n, ...], n >= 1 unless all_rows is 0
-  at::Tensor labels;     // [n, ...]
+  int64_t all_rows = 0;            // of the whole batch; 0: nothing to train on
+  std::vector<at::Tensor> inputs;  // [n, ...] each, n >= 1 unless all_rows is 0
+  at::Tensor targets;              // as in Batch
   // Of the whole batch; only if asked for, or if this process has all of it.
-  at::Tensor all_images;
-  at::Tensor all_labels;
-  // Absent: `images` are the whole batch.
+  std::vector<at::Tensor> all_inputs;
+  at::Tensor all_targets;
+  // Absent: `inputs` are the whole batch.
   std::optional<BatchShare> share;
   // By which this part's mean loss is multiplied, so that the sum over all ranks is the batch's
   // mean.
   double weight = 1.0;
 
-  // This part's rows of something that the whole batch has, [all_rows, ...].
+  // This part's rows of something that the whole batch has, [all_rows, ...]; undefined stays so.
   at::Tensor Own(const at::Tensor& whole) const;
+  std::vector<at::Tensor> Own(const std::vector<at::Tensor>& whole) const;
 };
 
 // What a training loop does beside its own work when several processes (ranks) divide every batch
@@ -55,10 +56,10 @@ class DataParallel {
   // different jobs.
   absl::Status Synchronize(const std::vector<NamedTensor>& tensors, int64_t steps_done);
 
-  // `batch`: the shard of this rank. `gather`: all_images and all_labels are needed.
+  // `batch`: the shard of this rank. `gather`: all_inputs and all_targets are needed.
   absl::StatusOr<BatchPart> Divide(const Batch& batch, bool gather);
 
-  // The rows of all ranks, of `own` rows that go with those of `part`.
+  // The rows of all ranks, of `own` rows that go with those of `part`; undefined stays so.
   absl::StatusOr<at::Tensor> AllRows(const at::Tensor& own, const BatchPart& part);
 
   // The sum over all ranks.

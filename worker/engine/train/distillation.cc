@@ -20,10 +20,13 @@ struct OutputDistance {
 
 at::Tensor KullbackLeibler(const at::Tensor& student, const at::Tensor& teacher,
                            double temperature) {
-  const at::Tensor log_student = at::log_softmax(student / temperature, 1);
-  const at::Tensor shares = at::softmax(teacher / temperature, 1);
+  // [n, k]; [n, k, height, width]; [n, tokens, k]
+  const int64_t classes_dim = student.dim() == 3 ? 2 : std::min<int64_t>(1, student.dim() - 1);
+  const at::Tensor log_student = at::log_softmax(student / temperature, classes_dim);
+  const at::Tensor shares = at::softmax(teacher / temperature, classes_dim);
+  const auto places = static_cast<double>(student.numel() / student.size(classes_dim));
   return at::kl_div(log_student, shares, at::Reduction::Sum) *
-         (temperature * temperature / static_cast<double>(student.size(0)));
+         (temperature * temperature / places);
 }
 
 at::Tensor MeanSquaredError(const at::Tensor& student, const at::Tensor& teacher, double) {
@@ -50,7 +53,7 @@ absl::Status DistillationOptions::Validate() const {
   if (distance == nullptr) return UnknownName("distillation.kind", kind, Distances());
   QUANTRY_RETURN_IF_ERROR(RequirePositive("distillation.weight", weight));
   QUANTRY_RETURN_IF_ERROR(RequirePositive("distillation.temperature", temperature));
-  QUANTRY_RETURN_IF_ERROR(RequireNotNegative("distillation.task_weight", task_weight));
+  QUANTRY_RETURN_IF_ERROR(RequireNotNegative("distillation.task_weight", task_weight.value_or(1.0)));
   QUANTRY_RETURN_IF_ERROR(RequirePositive("distillation.feature_weight", feature_weight));
   if (distance->compute != nullptr || !features.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -93,10 +96,12 @@ Executor::NodeHook FeatureCapture::Hook() {
 absl::StatusOr<std::unique_ptr<Distiller>> Distiller::Create(const Graph& teacher,
                                                              const Graph& student,
                                                              const DistillationOptions& options) {
-  if (teacher.inputs().size() != 1 || teacher.outputs().size() != 1) {
-    return absl::InvalidArgumentError(absl::StrCat("the teacher has ", teacher.inputs().size(),
-                                                   " inputs and ", teacher.outputs().size(),
-                                                   " outputs; it must have one of each"));
+  if (teacher.inputs().size() != student.inputs().size() ||
+      teacher.outputs().size() != student.outputs().size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the teacher has ", teacher.inputs().size(), " inputs and ", teacher.outputs().size(),
+        " outputs; it must have as many as the student, ", student.inputs().size(), " and ",
+        student.outputs().size()));
   }
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::Create(teacher));
   QUANTRY_ASSIGN_OR_RETURN(FeatureCapture teacher_features,
@@ -108,23 +113,38 @@ absl::StatusOr<std::unique_ptr<Distiller>> Distiller::Create(const Graph& teache
                                                   std::move(student_features), options));
 }
 
-absl::StatusOr<at::Tensor> Distiller::Loss(const at::Tensor& images, const at::Tensor& outputs) {
-  at::Tensor expected;
+absl::StatusOr<at::Tensor> Distiller::OutputsDistance(
+    absl::Span<const at::Tensor> outputs, absl::Span<const at::Tensor> expected) const {
+  const auto compute = FindByName(Distances(), options_.kind)->compute;
+  at::Tensor sum;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (!expected[i].is_floating_point() || expected[i].dim() == 0) continue;
+    if (expected[i].sizes() != outputs[i].sizes()) {
+      return absl::InvalidArgumentError(
+          "the outputs of the float model and of the quantized one have different shapes");
+    }
+    const at::Tensor distance = compute(outputs[i], expected[i], options_.temperature);
+    sum = sum.defined() ? sum + distance : distance;
+  }
+  if (sum.defined()) return sum;
+  return absl::InvalidArgumentError(
+      "no output of the model is of float type, so there is nothing to learn from; set "
+      "distillation.kind to 'none' and name distillation.features");
+}
+
+absl::StatusOr<at::Tensor> Distiller::Loss(absl::Span<const at::Tensor> inputs,
+                                           absl::Span<const at::Tensor> outputs) {
+  std::vector<at::Tensor> expected;
   {
     const at::NoGradGuard no_grad;
     QUANTRY_ASSIGN_OR_RETURN(
-        const std::vector<at::Tensor> run,
-        executor_->Run({images}, {.phase = RunPhase::kEvaluate}, teacher_.Hook()));
-    expected = run[0];
-  }
-  if (expected.sizes() != outputs.sizes()) {
-    return absl::InvalidArgumentError(
-        "the outputs of the float model and of the quantized one have different shapes");
+        expected, executor_->Run(inputs, {.phase = RunPhase::kEvaluate}, teacher_.Hook()));
   }
   at::Tensor loss;
   const auto add = [&loss](const at::Tensor& term) { loss = loss.defined() ? loss + term : term; };
-  if (const auto compute = FindByName(Distances(), options_.kind)->compute) {
-    add(compute(outputs, expected, options_.temperature) * options_.weight);
+  if (FindByName(Distances(), options_.kind)->compute != nullptr) {
+    QUANTRY_ASSIGN_OR_RETURN(const at::Tensor distance, OutputsDistance(outputs, expected));
+    add(distance * options_.weight);
   }
   for (size_t i = 0; i < options_.features.size(); ++i) {
     const at::Tensor& ours = student_.values()[i];

@@ -53,11 +53,14 @@ class Distiller {
   Executor::NodeHook StudentHook() { return student_.Hook(); }
 
   // For the batch that the student just gave `outputs` for, the terms of DistillationOptions but
-  // the task's. Outputs [n, k], t the teacher's, s the student's, T the temperature:
+  // the task's. Float outputs [n, k], t the teacher's, s the student's, T the temperature:
   //   kl:  T^2 * mean over n of sum_k softmax(t / T)_k * log(softmax(t / T)_k / softmax(s / T)_k)
   //        (Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015)
   //   mse: mean of (t - s)^2, as for each feature (Romero et al., "FitNets", ICLR 2015)
-  absl::StatusOr<at::Tensor> Loss(const at::Tensor& images, const at::Tensor& outputs);
+  // Of [n, k, ...] each place counts like an example, of [n, places, k] too. Several outputs: the
+  // sum. `inputs` are what the student ran on.
+  absl::StatusOr<at::Tensor> Loss(absl::Span<const at::Tensor> inputs,
+                                  absl::Span<const at::Tensor> outputs);
 
  private:
   Distiller(std::unique_ptr<Executor> executor, FeatureCapture teacher, FeatureCapture student,
@@ -66,6 +69,9 @@ class Distiller {
         teacher_(std::move(teacher)),
         student_(std::move(student)),
         options_(std::move(options)) {}
+
+  absl::StatusOr<at::Tensor> OutputsDistance(absl::Span<const at::Tensor> outputs,
+                                             absl::Span<const at::Tensor> expected) const;
 
   const std::unique_ptr<Executor> executor_;
   FeatureCapture teacher_;

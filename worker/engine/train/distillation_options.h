@@ -1,6 +1,7 @@
 #ifndef QUANTRY_WORKER_ENGINE_TRAIN_DISTILLATION_OPTIONS_H_
 #define QUANTRY_WORKER_ENGINE_TRAIN_DISTILLATION_OPTIONS_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ struct DistillationOptions {
   std::string kind = "kl";      // distance of the outputs: "kl", "mse", "none"
   double weight = 1.0;          // > 0
   double temperature = 1.0;     // kl: > 0
-  double task_weight = 1.0;     // >= 0; 0: labels have no effect
+  // >= 0; 0: labels have no effect. Absent: 1, or 0 for data without labels.
+  std::optional<double> task_weight;
   double feature_weight = 1.0;  // > 0
   // Names of inner values, compared by mean squared error.
   std::vector<std::string> features;

@@ -27,6 +27,26 @@ const LossDef* FindLoss(absl::string_view name) {
   return nullptr;
 }
 
+bool LossDef::Takes(TargetKind kind) const {
+  return (kind == TargetKind::kClass && takes_classes) ||
+         (kind == TargetKind::kMultiLabel && takes_labels) ||
+         (kind == TargetKind::kValues && takes_values);
+}
+
+absl::string_view DefaultLoss(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kClass:
+      return kCrossEntropyLoss.name;
+    case TargetKind::kMultiLabel:
+      return kBinaryCrossEntropyLoss.name;
+    case TargetKind::kValues:
+      return kMeanSquaredErrorLoss.name;
+    case TargetKind::kNone:
+      break;
+  }
+  return "";
+}
+
 absl::Status LossOptions::Validate() const {
   if (FindLoss(name) == nullptr) {
     return absl::InvalidArgumentError(

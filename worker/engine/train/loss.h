@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "worker/engine/data/target.h"
 
 namespace quantry::engine {
 
@@ -29,9 +30,17 @@ struct LossDef {
   // The mean loss, a scalar, of `outputs`, float [n, k]. `targets`: float [n, k], shares in [0, 1]
   // or, for regression, any values; or int64 [n], classes in [0, k). Differentiable in `outputs`.
   at::Tensor (*compute)(const at::Tensor& outputs, const at::Tensor& targets, const LossOptions&);
+  bool takes_classes = false;
+  bool takes_labels = false;
+  bool takes_values = false;
+
+  bool Takes(TargetKind kind) const;
 };
 
 absl::Span<const LossDef* const> LossTable();
+
+// The name of the loss that is meant where none is named; "" for kNone.
+absl::string_view DefaultLoss(TargetKind kind);
 
 // Null if there is none of this name.
 const LossDef* FindLoss(absl::string_view name);

@@ -19,4 +19,16 @@ at::Tensor Mixup::Mix(const at::Tensor& x) const {
   return x * share + x.index_select(0, order) * (1.0 - share);
 }
 
+std::vector<at::Tensor> Mixup::MixInputs(const std::vector<at::Tensor>& inputs) const {
+  std::vector<at::Tensor> mixed;
+  for (const at::Tensor& input : inputs) mixed.push_back(Mix(input));
+  return mixed;
+}
+
+at::Tensor Mixup::MixTargets(const at::Tensor& targets, const at::Tensor& output) const {
+  if (!targets.defined()) return targets;
+  return Mix(targets.is_floating_point() ? targets
+                                         : at::one_hot(targets, output.size(1)).to(at::kFloat));
+}
+
 }  // namespace quantry::engine

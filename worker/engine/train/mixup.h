@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace quantry::engine {
 
@@ -18,6 +19,11 @@ struct Mixup {
 
   // share * x + (1 - share) * x[order]; x is float [n, ...].
   at::Tensor Mix(const at::Tensor& x) const;
+  // Every input of a batch; all must be float.
+  std::vector<at::Tensor> MixInputs(const std::vector<at::Tensor>& inputs) const;
+  // Targets as in Batch, undefined ones included; classes are mixed as shares of all the classes
+  // that `output`, float [n, classes], tells apart.
+  at::Tensor MixTargets(const at::Tensor& targets, const at::Tensor& output) const;
 };
 
 }  // namespace quantry::engine

@@ -74,29 +74,32 @@ absl::Status SensitivityStudy::Restore(const SensitivityTable& table) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<at::Tensor> SensitivityStudy::Run(const at::Tensor& images) const {
+absl::StatusOr<at::Tensor> SensitivityStudy::Run(const std::vector<at::Tensor>& inputs) const {
   QUANTRY_ASSIGN_OR_RETURN(const auto executor, Executor::Create(probe_->graph()));
   QUANTRY_ASSIGN_OR_RETURN(const std::vector<at::Tensor> outputs,
-                           executor->Run({images}, {.phase = RunPhase::kEvaluate}));
-  return outputs.at(0);
+                           executor->Run(inputs, {.phase = RunPhase::kEvaluate}));
+  return outputs.at(options_.task_output);
 }
 
-absl::Status SensitivityStudy::CountMacs(const at::Tensor& images, SensitivityTable& table) const {
+absl::Status SensitivityStudy::CountMacs(const std::vector<at::Tensor>& inputs,
+                                         SensitivityTable& table) const {
   std::map<const Node*, size_t> layer_of;
   for (size_t i = 0; i < probe_->layers().size(); ++i) {
     for (const Node* node : probe_->layers()[i].nodes) layer_of[node] = i;
   }
   std::vector<int64_t> macs(probe_->layers().size(), 0);
-  const Executor::NodeHook count = [&](const Node& node, absl::Span<const at::Tensor> inputs,
+  const Executor::NodeHook count = [&](const Node& node, absl::Span<const at::Tensor> operands,
                                        absl::Span<const at::Tensor> outputs) {
     const auto found = layer_of.find(&node);
     if (found == layer_of.end()) return absl::OkStatus();
     const PlannedLayer& layer = probe_->layers()[found->second];
-    macs[found->second] += engine::CountMacs(node, layer.weights, inputs[0], outputs[0]);
+    macs[found->second] += engine::CountMacs(node, layer.weights, operands[0], outputs[0]);
     return absl::OkStatus();
   };
   QUANTRY_ASSIGN_OR_RETURN(const auto executor, Executor::Create(probe_->graph()));
-  QUANTRY_RETURN_IF_ERROR(executor->Run({images}, {.phase = RunPhase::kEvaluate}, count).status());
+  std::vector<at::Tensor> first;
+  for (const at::Tensor& input : inputs) first.push_back(input.slice(0, 0, 1));
+  QUANTRY_RETURN_IF_ERROR(executor->Run(first, {.phase = RunPhase::kEvaluate}, count).status());
   const size_t widths = options_.bits.size();
   for (size_t row = 0; row < table.rows.size(); ++row) table.rows[row].macs = macs[row / widths];
   return absl::OkStatus();
@@ -106,22 +109,22 @@ absl::Status SensitivityStudy::Measure(const Batch& batch, const SensitivityObse
   const at::NoGradGuard no_grad;
   SensitivityTable table = table_;
   if (table.batches == 0) {
-    QUANTRY_RETURN_IF_ERROR(CountMacs(batch.images.slice(0, 0, 1), table));
+    QUANTRY_RETURN_IF_ERROR(CountMacs(batch.inputs, table));
   }
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor reference, Run(batch.images));
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor reference, Run(batch.inputs));
   const double signal = SumOfSquares(reference);
   if (!std::isfinite(signal)) return NotFinite("the float model");
   table.signal += signal;
-  table.reference = table.reference + SumsOf(reference, batch.labels);
+  table.reference = table.reference + SumsOf(reference, batch.targets);
   const LayerProbe::Parts parts =
       options_.weights_only ? LayerProbe::Parts::kWeightOnly : LayerProbe::Parts::kAll;
   for (size_t i = 0; i < table.rows.size(); ++i) {
     LayerMeasurement& row = table.rows[i];
     probe_->Quantize(i / options_.bits.size(), row.bits, parts);
-    const absl::StatusOr<at::Tensor> output = Run(batch.images);
+    const absl::StatusOr<at::Tensor> output = Run(batch.inputs);
     probe_->SetFree();
     QUANTRY_RETURN_IF_ERROR(output.status());
-    OutputSums sums = SumsOf(*output, batch.labels);
+    OutputSums sums = SumsOf(*output, batch.targets);
     sums.noise = SumOfSquares(*output - reference);
     if (!std::isfinite(sums.noise)) {
       return NotFinite(absl::StrCat("layer '", row.layer, "' at ", row.bits, " bits"));
@@ -129,11 +132,10 @@ absl::Status SensitivityStudy::Measure(const Batch& batch, const SensitivityObse
     row.sums = row.sums + sums;
     const int64_t runs = batch.index * runs_per_batch() + static_cast<int64_t>(i) + 1;
     if (!observer) continue;
-    QUANTRY_RETURN_IF_ERROR(
-        observer({.row = row, .runs_done = runs, .images = batch.images.size(0)}));
+    QUANTRY_RETURN_IF_ERROR(observer({.row = row, .runs_done = runs, .images = batch.size()}));
   }
   table.batches = batch.index + 1;
-  table.examples += batch.images.size(0);
+  table.examples += batch.size();
   table_ = std::move(table);
   return absl::OkStatus();
 }

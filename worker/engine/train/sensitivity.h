@@ -22,6 +22,7 @@ namespace quantry::engine {
 struct SensitivityOptions {
   std::vector<int> bits = {8, 4};  // in [kMinQuantBits, kMaxQuantBits], none twice, not empty
   bool weights_only = false;       // inputs of layers stay in float
+  size_t task_output = 0;          // place in Graph::outputs() of what the labels are compared with
 };
 
 // Called after each run of the model; an error ends the measurement with it.
@@ -61,8 +62,8 @@ class SensitivityStudy {
   SensitivityStudy(std::unique_ptr<LayerProbe> probe, SensitivityOptions options)
       : probe_(std::move(probe)), options_(std::move(options)) {}
   // Multiplications per example of each layer, into `table`; from a run in float.
-  absl::Status CountMacs(const at::Tensor& images, SensitivityTable& table) const;
-  absl::StatusOr<at::Tensor> Run(const at::Tensor& images) const;
+  absl::Status CountMacs(const std::vector<at::Tensor>& inputs, SensitivityTable& table) const;
+  absl::StatusOr<at::Tensor> Run(const std::vector<at::Tensor>& inputs) const;
 
   std::unique_ptr<LayerProbe> probe_;
   const SensitivityOptions options_;

@@ -18,6 +18,7 @@ struct TrainOptions {
   ScheduleOptions schedule;
   OptimizerOptions optimizer;
   LossOptions loss;
+  size_t task_output = 0;  // which output of the graph the targets are for
   double weight_decay = 3e-5;       // on every parameter but PACT's alpha, >= 0
   bool decay_norm_and_bias = true;  // whether weight_decay falls on parameters with < 2 dimensions
   std::optional<double> gradient_clip;  // largest global L2 norm of the gradients, > 0

@@ -15,6 +15,7 @@
 #include "worker/engine/train/batch_norm_statistics.h"
 #include "worker/engine/train/mixup.h"
 #include "worker/engine/train/parameter_groups.h"
+#include "worker/engine/train/task.h"
 
 namespace quantry::engine {
 namespace {
@@ -76,6 +77,7 @@ absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(Graph& graph,
                                                                    const Graph* teacher,
                                                                    Collective* ranks) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
+  QUANTRY_RETURN_IF_ERROR(CheckTask(options, loader.dataset().target_kind()));
   PrepareParameters(graph);
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::Create(graph));
   std::unique_ptr<Distiller> distiller;
@@ -154,7 +156,7 @@ absl::Status TrainingLoop::RunEpoch(int64_t epoch) {
   const double seconds_at_start = train_seconds_;
   const int64_t first_step = epoch * loader_.num_batches();
   QUANTRY_RETURN_IF_ERROR(loader_.StartEpoch(epoch, steps_done_ - first_step, parallel_.shard()));
-  ClassificationMetrics metrics;
+  TaskMetrics metrics(loader_.dataset().target_kind());
   while (true) {
     QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader_.Next());
     if (!batch) break;
@@ -187,8 +189,7 @@ EvaluateContext TrainingLoop::ContextOf(int64_t step, const BatchPart& part) con
           .share = part.share ? &*part.share : nullptr};
 }
 
-absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
-                                   ClassificationMetrics& metrics) {
+absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch, TaskMetrics& metrics) {
   const int64_t step = epoch * loader_.num_batches() + batch.index;
   const double rate =
       LearningRateAt(options_.schedule,
@@ -200,54 +201,55 @@ absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
     mixup = Mixup::Draw(part.all_rows, options_.mixup,
                         CounterRng({options_.seed, static_cast<uint64_t>(step)}).Next());
   }
-  const at::Tensor images = mixup ? part.Own(mixup->Mix(part.all_images)) : part.images;
+  const std::vector<at::Tensor> inputs =
+      mixup ? part.Own(mixup->MixInputs(part.all_inputs)) : part.inputs;
   QUANTRY_ASSIGN_OR_RETURN(const std::vector<at::Tensor> outputs,
-                           executor_->Run({images}, ContextOf(step, part),
+                           executor_->Run(inputs, ContextOf(step, part),
                                           distiller_ ? distiller_->StudentHook() : nullptr));
+  const at::Tensor& output = outputs.at(options_.task_output);
   const at::Tensor targets =
-      mixup ? part.Own(mixup->Mix(at::one_hot(part.all_labels, outputs[0].size(1)).to(at::kFloat)))
-            : part.labels;
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor loss, LossOf(images, outputs[0], targets));
+      mixup ? part.Own(mixup->MixTargets(part.all_targets, output)) : part.targets;
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor loss, LossOf(inputs, outputs, targets));
   const double own_loss = loss.item<double>();
   QUANTRY_ASSIGN_OR_RETURN(const double loss_value, parallel_.Sum(own_loss * part.weight));
-  if (!std::isfinite(loss_value)) return ExplainLoss(images, std::isfinite(own_loss), step);
+  if (!std::isfinite(loss_value)) return ExplainLoss(inputs, std::isfinite(own_loss), step);
   QUANTRY_RETURN_IF_ERROR(Backward(loss, part.weight, step));
   UpdateIfDue(step, rate);
   steps_done_ = step + 1;
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor all_outputs,
-                           parallel_.AllRows(outputs[0].detach(), part));
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor all_labels, parallel_.AllRows(part.labels, part));
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor all_outputs, parallel_.AllRows(output.detach(), part));
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor all_targets, parallel_.AllRows(part.targets, part));
   return ReportStep({.epoch = epoch,
                      .steps_done = steps_done_,
                      .steps = steps(),
                      .learning_rate = rate,
                      .loss = loss_value,
+                     .examples = part.all_rows,
                      .logits = all_outputs,
-                     .labels = all_labels},
+                     .targets = all_targets},
                     metrics);
 }
 
-absl::Status TrainingLoop::ReportStep(const TrainedStep& step, ClassificationMetrics& metrics) {
-  metrics.Add(step.logits, step.labels);
+absl::Status TrainingLoop::ReportStep(const TrainedStep& step, TaskMetrics& metrics) {
+  metrics.Add(step.logits, step.targets);
   return callbacks_.on_step ? callbacks_.on_step(step) : absl::OkStatus();
 }
 
 // Of several ranks each looks at its own part, without the others, and all tell what the first one
 // found.
-absl::Status TrainingLoop::ExplainLoss(const at::Tensor& images, bool finite_here, int64_t step) {
-  const absl::Status own = ExplainNotFinite(*executor_, images, ContextOf(step, BatchPart()),
+absl::Status TrainingLoop::ExplainLoss(const std::vector<at::Tensor>& inputs, bool finite_here,
+                                       int64_t step) {
+  const absl::Status own = ExplainNotFinite(*executor_, inputs, ContextOf(step, BatchPart()),
                                             Divergence(step), kDivergenceAdvice);
   return parallel_.FirstError(own, !finite_here);
 }
 
-absl::StatusOr<at::Tensor> TrainingLoop::LossOf(const at::Tensor& images, const at::Tensor& outputs,
+absl::StatusOr<at::Tensor> TrainingLoop::LossOf(absl::Span<const at::Tensor> inputs,
+                                                absl::Span<const at::Tensor> outputs,
                                                 const at::Tensor& targets) {
-  const auto task = [&] {
-    return FindLoss(options_.loss.name)->compute(outputs, targets, options_.loss);
-  };
+  const auto task = [&] { return TaskLoss(outputs[options_.task_output], targets, options_.loss); };
   if (!distiller_) return task();
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor distance, distiller_->Loss(images, outputs));
-  const double weight = options_.distillation->task_weight;
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor distance, distiller_->Loss(inputs, outputs));
+  const double weight = TaskWeight(*options_.distillation, loader_.dataset().target_kind());
   return weight == 0.0 ? distance : distance + task() * weight;
 }
 

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "worker/engine/data/loader.h"
 #include "worker/engine/evaluate/executor.h"
-#include "worker/engine/evaluate/metrics.h"
+#include "worker/engine/evaluate/task_metrics.h"
 #include "worker/engine/graph/graph.h"
 #include "worker/engine/train/best_tracker.h"
 #include "worker/engine/train/checkpoint.h"
@@ -28,9 +28,10 @@ struct TrainedStep {
   int64_t steps_done = 0;  // over all epochs, this one included
   int64_t steps = 0;       // of the whole run
   double learning_rate = 0.0;
-  double loss = 0.0;         // that was minimised, of this batch
-  const at::Tensor& logits;  // [n, classes], from before the update
-  const at::Tensor& labels;  // [n]
+  double loss = 0.0;          // that was minimised, of this batch
+  int64_t examples = 0;       // of this batch
+  const at::Tensor& logits;   // the output that the task is about, from before the update
+  const at::Tensor& targets;  // as in Batch
 };
 
 // What the loop tells and asks of whoever runs it. All may be empty. An error ends the run. Of
@@ -38,8 +39,7 @@ struct TrainedStep {
 struct TrainingCallbacks {
   std::function<absl::Status(const TrainedStep&)> on_step;
   // At an epoch's end: epochs done, steps done, and metrics of the epoch's steps in this process.
-  std::function<absl::Status(int64_t epochs_done, int64_t steps_done, const ClassificationMetrics&)>
-      on_epoch;
+  std::function<absl::Status(int64_t epochs_done, int64_t steps_done, const TaskMetrics&)> on_epoch;
   // The score (larger is better) of the graph as it is during the call, after `steps_done` steps;
   // asked as TrainOptions say. What it changes in the graph is undone. Must not use the loader of
   // the training.
@@ -50,16 +50,18 @@ struct TrainingCallbacks {
   std::function<bool()> interrupted;
 };
 
-// Trains a classifier in place. A run that is stopped and continued from its checkpoint ends with
-// the same bits as one that was not. Several processes can run the loop together, each on its part
-// of every batch (data_parallel.h); they take the same steps, up to the rounding of sums, and a
-// checkpoint of theirs can be continued by any number of processes. Not thread-safe.
+// Trains a model in place, on whatever targets the loader has. A run that is stopped and continued
+// from its checkpoint ends with the same bits as one that was not. Several processes can run the
+// loop together, each on its part of every batch (data_parallel.h); they take the same steps, up to
+// the rounding of sums, and a checkpoint of theirs can be continued by any number of processes. Not
+// thread-safe.
 class TrainingLoop {
  public:
   // Makes parameters ask for gradients and convolution weights channels_last. `graph` and `loader`
   // must outlive the loop; the graph must not be edited meanwhile. `teacher` likewise: the model to
   // learn from, needed and used with options.distillation only, and `ranks`, the processes that
-  // train together; null: this one alone. INVALID_ARGUMENT names an option.
+  // train together; null: this one alone. INVALID_ARGUMENT names an option, or says that the loss
+  // does not fit the targets.
   static absl::StatusOr<std::unique_ptr<TrainingLoop>> Create(Graph& graph, Loader& loader,
                                                               const TrainOptions& options,
                                                               TrainingCallbacks callbacks,
@@ -93,9 +95,10 @@ class TrainingLoop {
                std::unique_ptr<Distiller> distiller, Collective* ranks);
 
   absl::Status RunEpoch(int64_t epoch);
-  absl::Status RunStep(const Batch& batch, int64_t epoch, ClassificationMetrics& metrics);
+  absl::Status RunStep(const Batch& batch, int64_t epoch, TaskMetrics& metrics);
   // What is to be minimised; `targets` as LossDef has them.
-  absl::StatusOr<at::Tensor> LossOf(const at::Tensor& images, const at::Tensor& outputs,
+  absl::StatusOr<at::Tensor> LossOf(absl::Span<const at::Tensor> inputs,
+                                    absl::Span<const at::Tensor> outputs,
                                     const at::Tensor& targets);
   // Of this rank's part of a batch; with its weight.
   absl::Status Backward(const at::Tensor& loss, double weight, int64_t step);
@@ -103,9 +106,9 @@ class TrainingLoop {
   // Takes part of the batches of an update: changes the weights after the last one.
   void UpdateIfDue(int64_t step, double rate);
   EvaluateContext ContextOf(int64_t step, const BatchPart& part) const;
-  absl::Status ExplainLoss(const at::Tensor& images, bool finite_here, int64_t step);
+  absl::Status ExplainLoss(const std::vector<at::Tensor>& inputs, bool finite_here, int64_t step);
   // Metrics and callback after the update.
-  absl::Status ReportStep(const TrainedStep& step, ClassificationMetrics& metrics);
+  absl::Status ReportStep(const TrainedStep& step, TaskMetrics& metrics);
   std::vector<NamedTensor> WholeState() const;
 
   bool Stopping() const { return tracker_ && tracker_->ShouldStop(); }

@@ -55,9 +55,11 @@ absl::Status VerifyArtifact(RunState& state) {
         absl::StrCat(name, " can't be read back: ", artifact.status().message()));
   }
   QUANTRY_ASSIGN_OR_RETURN(
-      const engine::ClassificationMetrics metrics,
+      const engine::TaskMetrics metrics,
       Evaluate(state, *artifact, v1::PHASE_VERIFYING, "artifact", state.check.Compare()));
-  state.record.result.set_artifact_top1(metrics.top1());
+  if (metrics.kind() == engine::TargetKind::kClass) {
+    state.record.result.set_artifact_top1(metrics.top1());
+  }
   state.record.result.set_max_output_difference(state.check.max_difference());
   QUANTRY_RETURN_IF_ERROR(state.check.WriteSamples(state.output / kSamplesFile));
   return state.AnnounceArtifact(kSamplesFile);

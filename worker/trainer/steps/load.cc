@@ -53,6 +53,7 @@ absl::Status Load(RunState& state) {
   state.model = state.inputs.model.Clone();
   state.identity = RunIdentity(state.options, state.inputs.model_identity);
   state.record.settings = SettingsToJson(state.options, state.inputs.model_identity);
+  state.record.task = std::string(engine::TargetKindName(state.inputs.task.kind));
   state.record.class_names = state.inputs.class_names;
   state.record.parameters = state.inputs.model.ParameterCount();
   state.progress.SetPlan(

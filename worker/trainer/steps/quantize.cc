@@ -46,7 +46,8 @@ absl::Status Calibrate(RunState& state) {
   state.progress.Begin(v1::PHASE_CALIBRATING, "", total);
   QUANTRY_RETURN_IF_ERROR(
       engine::Calibrate(state.model, *state.inputs.train, total, [&state](int64_t done, int64_t) {
-        state.progress.Advance({.steps_done = done, .images = state.options.batch_size});
+        state.progress.Advance({.steps_done = done, .images = state.options.batch_size},
+                               DataStateOf(state, *state.inputs.train));
         return state.CheckInterrupted();
       }));
   state.progress.End();

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/trainer/failure.h"
 #include "worker/trainer/steps/steps.h"
 
 namespace quantry::trainer {
@@ -55,9 +56,9 @@ absl::Status MeasureBatches(RunState& state) {
     QUANTRY_ASSIGN_OR_RETURN(std::optional<engine::Batch> batch, state.inputs.eval->Next());
     if (!batch) break;
     const int64_t wanted = ExamplesOf(state) - study.table().examples;
-    if (batch->images.size(0) > wanted) {
-      batch->images = batch->images.slice(0, 0, wanted);
-      batch->labels = batch->labels.slice(0, 0, wanted);
+    if (batch->size() > wanted) {
+      for (at::Tensor& input : batch->inputs) input = input.slice(0, 0, wanted);
+      batch->targets = batch->targets.slice(0, 0, wanted);
     }
     const absl::Status status = study.Measure(
         *batch, [&state](const engine::MeasuredRun& run) { return OnRun(state, run); });
@@ -99,9 +100,18 @@ v1::Sensitivity ToProto(const engine::SensitivityTable& table) {
 }  // namespace
 
 absl::Status PrepareSensitivity(RunState& state) {
-  QUANTRY_ASSIGN_OR_RETURN(state.study, engine::SensitivityStudy::Create(
-                                            state.inputs.model, state.options.quant,
-                                            PactStartOf(state.options), state.options.sensitivity));
+  if (state.inputs.task.kind != engine::TargetKind::kClass) {
+    return WithReason(
+        absl::InvalidArgumentError(absl::StrCat(
+            "mode '", state.mode.name, "' ranks layers by top-1 and needs one class per example, ",
+            "which the data has not; use data with classes, or mode 'qat'")),
+        "SPEC_INVALID");
+  }
+  engine::SensitivityOptions options = state.options.sensitivity;
+  options.task_output = state.inputs.task.output;
+  QUANTRY_ASSIGN_OR_RETURN(state.study,
+                           engine::SensitivityStudy::Create(state.inputs.model, state.options.quant,
+                                                            PactStartOf(state.options), options));
   if (const auto note = state.notes.find(kNote); note != state.notes.end()) {
     QUANTRY_ASSIGN_OR_RETURN(const engine::SensitivityTable table,
                              engine::ParseTable(note->second));

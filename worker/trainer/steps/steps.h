@@ -19,9 +19,12 @@ absl::Status EvaluateFakeQuant(RunState& state);
 // The model as it was given: "artifact" if it is in QDQ form, else "float".
 absl::Status EvaluateGiven(RunState& state);
 // `look` sees each batch.
-absl::StatusOr<engine::ClassificationMetrics> Evaluate(RunState& state, const engine::Graph& graph,
-                                                       v1::Phase phase, absl::string_view subject,
-                                                       const engine::EvaluationObserver& look);
+absl::StatusOr<engine::TaskMetrics> Evaluate(RunState& state, const engine::Graph& graph,
+                                             v1::Phase phase, absl::string_view subject,
+                                             const engine::EvaluationObserver& look);
+
+// How reading `loader` goes, for ProgressReporter.
+DataState DataStateOf(const RunState& state, const engine::Loader& loader);
 
 // quantize.cc
 engine::PactStart PactStartOf(const RunOptions& options);

@@ -14,26 +14,30 @@ namespace quantry::trainer {
 namespace {
 
 absl::Status OnTrainedStep(RunState& state, const engine::TrainedStep& step) {
-  const double hits = step.logits.detach().argmax(1).eq(step.labels).sum().item<double>();
+  std::optional<double> hits;
+  if (state.inputs.task.kind == engine::TargetKind::kClass) {
+    hits = step.logits.detach().argmax(1).eq(step.targets).sum().item<double>();
+  }
   state.progress.Advance({.steps_done = step.steps_done,
-                          .images = step.labels.size(0),
+                          .images = step.examples,
                           .epoch = step.epoch + 1,
                           .epochs = state.options.train.epochs,
                           .loss = step.loss,
                           .top1_hits = hits,
-                          .learning_rate = step.learning_rate});
+                          .learning_rate = step.learning_rate},
+                         DataStateOf(state, *state.inputs.train));
   return absl::OkStatus();
 }
 
-// Top-1 of the model as it is.
+// The score of the model as it is.
 absl::StatusOr<double> EvaluateWhileTraining(RunState& state, int64_t steps_done) {
   state.steps_trained = steps_done;
   const auto ignore = [](const engine::EvaluatedBatch&) { return absl::OkStatus(); };
-  QUANTRY_ASSIGN_OR_RETURN(const engine::ClassificationMetrics metrics,
+  QUANTRY_ASSIGN_OR_RETURN(const engine::TaskMetrics metrics,
                            Evaluate(state, state.model, v1::PHASE_EVALUATING, "eval", ignore));
   state.progress.Begin(v1::PHASE_TRAINING, "",
                        state.options.train.epochs * state.inputs.train->num_batches(), steps_done);
-  return metrics.top1();
+  return metrics.score();
 }
 
 engine::TrainingCallbacks MakeTrainingCallbacks(RunState& state) {
@@ -41,11 +45,10 @@ engine::TrainingCallbacks MakeTrainingCallbacks(RunState& state) {
       .on_step = [&state](const engine::TrainedStep& step) { return OnTrainedStep(state, step); },
       .on_epoch =
           [&state](int64_t epochs_done, int64_t steps_done,
-                   const engine::ClassificationMetrics& metrics) {
-            const absl::Duration now = state.clock.Monotonic();
-            state.SendMetrics("train", epochs_done, steps_done, metrics,
-                              absl::ToDoubleSeconds(now - state.epoch_start));
-            state.epoch_start = now;
+                   const engine::TaskMetrics& metrics) {
+            state.SendMetrics("train", epochs_done, steps_done, *state.inputs.train, metrics,
+                              state.epoch_work);
+            state.epoch_work = state.BeginWork(*state.inputs.train);
             return absl::OkStatus();
           },
       .evaluate = [&state](int64_t steps_done) { return EvaluateWhileTraining(state, steps_done); },
@@ -69,7 +72,7 @@ absl::Status Train(RunState& state) {
     state.resume_from.reset();
   }
   state.progress.Begin(v1::PHASE_TRAINING, "", loop->steps(), loop->steps_done());
-  state.epoch_start = state.clock.Monotonic();
+  state.epoch_work = state.BeginWork(*state.inputs.train);
   const absl::Status status = loop->Run();
   if (engine::IsNotFinite(status)) return WithReason(status, "TRAINING_DIVERGED");
   QUANTRY_RETURN_IF_ERROR(status);

@@ -54,8 +54,8 @@ std::vector<Batch> Epoch(Loader* loader, int64_t epoch, int64_t first_batch = 0)
 
 void ExpectSame(const Batch& a, const Batch& b) {
   EXPECT_EQ(a.index, b.index);
-  EXPECT_TRUE(at::equal(a.images, b.images));
-  EXPECT_TRUE(at::equal(a.labels, b.labels));
+  EXPECT_TRUE(at::equal(a.inputs[0], b.inputs[0]));
+  EXPECT_TRUE(at::equal(a.targets, b.targets));
 }
 
 TEST(LoaderTest, ShapesOfBatches) {
@@ -67,11 +67,11 @@ TEST(LoaderTest, ShapesOfBatches) {
   for (size_t k = 0; k < 7; ++k) {
     const int64_t rows = k < 6 ? 16 : 4;
     EXPECT_EQ(batches[k].index, static_cast<int64_t>(k));
-    EXPECT_EQ(batches[k].images.sizes(), at::IntArrayRef({rows, 3, 32, 32}));
-    EXPECT_TRUE(batches[k].images.is_contiguous(at::MemoryFormat::ChannelsLast));
-    EXPECT_EQ(batches[k].images.scalar_type(), at::kFloat);
-    EXPECT_EQ(batches[k].labels.sizes(), at::IntArrayRef({rows}));
-    EXPECT_EQ(batches[k].labels.scalar_type(), at::kLong);
+    EXPECT_EQ(batches[k].inputs[0].sizes(), at::IntArrayRef({rows, 3, 32, 32}));
+    EXPECT_TRUE(batches[k].inputs[0].is_contiguous(at::MemoryFormat::ChannelsLast));
+    EXPECT_EQ(batches[k].inputs[0].scalar_type(), at::kFloat);
+    EXPECT_EQ(batches[k].targets.sizes(), at::IntArrayRef({rows}));
+    EXPECT_EQ(batches[k].targets.scalar_type(), at::kLong);
     EXPECT_EQ(batches[k].skipped, 0);
   }
   EXPECT_FALSE(loader->Next().value().has_value()) << "the end stays the end";
@@ -86,8 +86,8 @@ TEST(LoaderTest, UnshuffledPicturesAreThoseOfTheDataset) {
   for (int64_t i = 0; i < 100; ++i) {
     const Batch& batch = batches[i / 10];
     const Picture picture = dataset->Get(i).value();
-    EXPECT_EQ(batch.labels[i % 10].item<int64_t>(), picture.label);
-    const at::Tensor image = batch.images[i % 10].permute({1, 2, 0}).mul(255).round();
+    EXPECT_EQ(batch.targets[i % 10].item<int64_t>(), picture.label);
+    const at::Tensor image = batch.inputs[0][i % 10].permute({1, 2, 0}).mul(255).round();
     const at::Tensor expected =
         at::tensor(at::ArrayRef<uint8_t>(picture.rgb)).view({32, 32, 3}).to(at::kFloat);
     EXPECT_TRUE(at::equal(image, expected)) << i;
@@ -118,7 +118,7 @@ TEST(LoaderTest, ResumingGivesTheSameBatches) {
 
 TEST(LoaderTest, SeedAndEpochChangeOrderAndAugmentation) {
   const auto first = [](const LoaderOptions& options, int64_t epoch) {
-    return Epoch(MakeLoader(Glyphs(), options).get(), epoch).front().images;
+    return Epoch(MakeLoader(Glyphs(), options).get(), epoch).front().inputs[0];
   };
   LoaderOptions options = kTraining;
   EXPECT_FALSE(at::equal(first(options, 0), first(options, 1))) << "order";
@@ -138,7 +138,7 @@ TEST(LoaderTest, EveryEpochHasEveryPictureOnce) {
   std::multiset<double> sums[2];
   for (const int epoch : {0, 1}) {
     for (const Batch& batch : Epoch(loader.get(), epoch)) {
-      const at::Tensor sum = batch.images.to(at::kDouble).sum({1, 2, 3});
+      const at::Tensor sum = batch.inputs[0].to(at::kDouble).sum({1, 2, 3});
       for (int64_t i = 0; i < sum.size(0); ++i) sums[epoch].insert(sum[i].item<double>());
     }
   }
@@ -155,7 +155,7 @@ TEST(LoaderTest, MaxExamplesChoosesTheSameOnesEveryEpoch) {
   std::multiset<double> sums[2];
   for (const int epoch : {0, 1}) {
     for (const Batch& batch : Epoch(loader.get(), epoch)) {
-      const at::Tensor sum = batch.images.to(at::kDouble).sum({1, 2, 3});
+      const at::Tensor sum = batch.inputs[0].to(at::kDouble).sum({1, 2, 3});
       for (int64_t i = 0; i < sum.size(0); ++i) sums[epoch].insert(sum[i].item<double>());
     }
   }
@@ -240,9 +240,9 @@ TEST_F(CorruptPicturesTest, AreLeftOutAndCounted) {
     const std::vector<Batch> batches = Epoch(loader.get(), epoch);
     ASSERT_EQ(batches.size(), 4u);
     EXPECT_EQ(batches[0].skipped, 1);
-    EXPECT_EQ(batches[0].images.size(0), 9);
-    EXPECT_EQ(batches[0].labels.size(0), 9);
-    EXPECT_TRUE(batches[0].images.is_contiguous(at::MemoryFormat::ChannelsLast));
+    EXPECT_EQ(batches[0].inputs[0].size(0), 9);
+    EXPECT_EQ(batches[0].targets.size(0), 9);
+    EXPECT_TRUE(batches[0].inputs[0].is_contiguous(at::MemoryFormat::ChannelsLast));
     EXPECT_EQ(batches[1].skipped, 0);
     EXPECT_EQ(batches[2].skipped, 1);
   }

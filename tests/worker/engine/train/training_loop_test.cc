@@ -196,7 +196,7 @@ TEST(TrainingLoopTest, LearnsATinySet) {
   Graph graph = BuildTinyNet(5);
   std::vector<double> losses;
   const auto loop = MakeLoop(graph, *loader, {.epochs = 12, .schedule = {.learning_rate = 0.05}},
-                             {.on_epoch = [&](int64_t, int64_t, const ClassificationMetrics& m) {
+                             {.on_epoch = [&](int64_t, int64_t, const TaskMetrics& m) {
                                EXPECT_EQ(m.examples(), 80);
                                losses.push_back(m.loss());
                                return absl::OkStatus();
