@@ -17,6 +17,7 @@ set(rules
   "worker/engine/passes|\"worker/engine/(import|zoo|data|train|export)/"
   "worker/engine/import|\"worker/engine/(zoo|data|train|export)/"
   "worker/engine/script|\"worker/engine/(import|zoo|data|train|export)/"
+  "worker/engine/script_export|\"worker/engine/(import|script|zoo|data|train|evaluate)/"
   "worker/engine/zoo|\"worker/engine/(import|data|train|export)/"
   "worker/engine/weights|\"worker/engine/(zoo|data|train|export)/"
   "worker/engine/evaluate|\"worker/engine/(import|zoo|passes|train|export)/"

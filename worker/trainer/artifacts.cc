@@ -14,7 +14,7 @@ absl::Status WriteFloatModel(const engine::Graph& graph, const std::filesystem::
 absl::Status WriteQuantizedModel(const engine::Graph& graph, const engine::QdqOptions& options,
                                  const std::filesystem::path& path) {
   QUANTRY_ASSIGN_OR_RETURN(const engine::Graph lowered, engine::ToQdq(graph, options));
-  return engine::WriteOnnxFile(lowered, path);
+  return engine::WriteOnnxFile(lowered, path, {.pack_int4 = options.weight_dtype == "int4"});
 }
 
 absl::StatusOr<v1::Artifact> DescribeArtifact(const std::filesystem::path& path) {

@@ -23,7 +23,7 @@ class Pipeline {
            std::function<bool()> interrupted);
 
   // Leaves what the mode makes in the output folder, announces each file, and returns the result:
-  // report.json always; model.onnx where the mode quantizes; model.float.onnx, verification.npy and
+  // report.json always; model.onnx, scales.json and model.pt where the mode quantizes; model.float.onnx, verification.npy and
   // checkpoint.qckpt where it makes a model. Errors carry a reason (failure.h). CANCELLED:
   // interrupted; with training under way a checkpoint was written, from which the same run with the
   // same output folder goes on.

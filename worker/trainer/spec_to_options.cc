@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/engine/train/pact_settings.h"
 #include "worker/trainer/failure.h"
 #include "worker/trainer/modes/mode.h"
 
@@ -246,6 +247,26 @@ absl::Status ReadTraining(const v1::JobSpec& job, RunOptions& options) {
   return WithContext(train.Validate(), "job.training");
 }
 
+// A setting by name says all of what the options of PACT say one by one.
+absl::Status ApplyPactSetting(const v1::PactOptions& pact, RunOptions& options) {
+  if (!options.quant.pact_setting) return absl::OkStatus();
+  if (pact.has_alpha() || pact.has_learning_rate_factor() || pact.has_weight_decay()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("pact_setting is \"", *options.quant.pact_setting,
+                     "\", and job.pact sets alpha, learning_rate_factor or weight_decay, too: take "
+                     "one of the two, the setting or your own numbers"));
+  }
+  const engine::PactSetting* setting = engine::FindPactSetting(*options.quant.pact_setting);
+  if (setting == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "pact_setting is \"", *options.quant.pact_setting, "\"; there is no such one"));
+  }
+  options.pact_alpha = setting->alpha;
+  options.train.pact_learning_rate_factor = setting->learning_rate_factor;
+  options.train.pact_weight_decay = setting->weight_decay.value_or(options.train.weight_decay);
+  return absl::OkStatus();
+}
+
 absl::Status ReadQuant(const v1::JobSpec& job, RunOptions& options) {
   if (!ModeOf(options.mode).quantizes) {
     if (job.quant_config().empty()) return absl::OkStatus();
@@ -253,7 +274,7 @@ absl::Status ReadQuant(const v1::JobSpec& job, RunOptions& options) {
         absl::StrCat("job.quant_config must be empty with ", v1::Mode_Name(job.mode())));
   }
   QUANTRY_ASSIGN_OR_RETURN(options.quant, ParseQuantConfig(job.quant_config()));
-  return absl::OkStatus();
+  return ApplyPactSetting(job.pact(), options);
 }
 
 absl::Status Fill(const v1::TrainerSpec& spec, RunOptions& options) {

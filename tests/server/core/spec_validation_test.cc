@@ -123,6 +123,9 @@ TEST(SpecValidation, RefusesEachWrongFieldByName) {
       {"pact { alpha: 1 }", "spec.pact"},
       {"quant_config: '{\"activation_preprocess_type\": \"PACT\"}' pact { alpha: 0 }",
        "spec.pact.alpha"},
+      {"quant_config: '{\"activation_preprocess_type\": \"PACT\", \"pact_setting\": \"alpha20\"}' "
+       "pact { weight_decay: 0 }",
+       "spec.pact"},
       {"pact { learning_rate_factor: -1 }", "spec.pact.learning_rate_factor"},
       {"pact { weight_decay: -1 }", "spec.pact.weight_decay"},
       {"resources { device_kind: 'tpu' }", "spec.resources.device_kind"},

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 
 #include "worker/trainer/failure.h"
@@ -201,6 +202,34 @@ TEST(SpecToOptionsTest, EveryMistakeIsNamedAndTheUsers) {
     const v1::Failure failure = ToFailure(status);
     EXPECT_EQ(failure.kind(), v1::FAILURE_KIND_USER) << bad.message;
     EXPECT_EQ(failure.reason(), bad.reason) << bad.message;
+  }
+}
+
+TEST(SpecToOptionsTest, PactSettingsStandForTheirNumbers) {
+  const auto with = [](const std::string& setting, const std::string& pact) {
+    return SpecToOptions(Spec(
+        R"({"job": {"mode": "MODE_QAT", "data": {"trainUri": "synthetic://glyphs"}, "quantConfig":
+            "{\"activation_preprocess_type\": \"PACT\", \"pact_setting\": \")" +
+        setting + R"(\"}", "training": {"weightDecay": 0.002})" + pact +
+        R"(}, "modelPath": "/m.onnx"})"));
+  };
+  struct Expected {
+    const char* setting;
+    std::optional<double> alpha;
+    double factor, decay;
+  };
+  for (const Expected& expected :
+       {Expected{"calibrated", std::nullopt, 1, 1e-4}, Expected{"alpha100", 100, 1000, 0.002},
+        Expected{"alpha20", 20, 1, 1e-4}}) {
+    const auto options = with(expected.setting, "");
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ(options->pact_alpha, expected.alpha) << expected.setting;
+    EXPECT_EQ(options->train.pact_learning_rate_factor, expected.factor) << expected.setting;
+    EXPECT_EQ(options->train.pact_weight_decay, expected.decay) << expected.setting;
+    for (const char* own : {R"("alpha": 3)", R"("learningRateFactor": 1)", R"("weightDecay": 0)"}) {
+      const auto both = with(expected.setting, std::string(R"(, "pact": {)") + own + "}");
+      EXPECT_THAT(std::string(both.status().message()), HasSubstr("take one of the two")) << own;
+    }
   }
 }
 

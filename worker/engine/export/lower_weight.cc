@@ -7,17 +7,25 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/engine/export/checked_qparams.h"
+#include "worker/engine/export/integer_storage.h"
 #include "worker/engine/ops/fake_quantize.h"
 #include "worker/engine/quant/qparams.h"
 
 namespace quantry::engine {
 namespace {
 
-constexpr int kPackedBits = 4;
 constexpr int64_t kUnsignedOffset = 128;
 
 Value* Constant(Graph& graph, const std::string& name, const at::Tensor& tensor) {
   return graph.AddInitializer(name, tensor, InitializerRole::kConstant);
+}
+
+// The largest power of two times which the integers still fit. (DoReFa's need one bit more than
+// their number of bits says.)
+int64_t SpreadOf(const QParams& qparams, int bits) {
+  int64_t spread = 1;
+  while (qparams.qmax * spread * 2 <= QuantMax(bits)) spread *= 2;
+  return spread;
 }
 
 bool IsStoredWeight(const Node& node) {
@@ -35,9 +43,9 @@ absl::Status LowerWeight(Graph& graph, Node* node, const QdqOptions& options) {
   const FakeQuantizeSpec spec = SpecOf(*node);
   const Value* weight = node->input(kFakeQuantizeX);
   const std::string name = weight->name();
-  const bool packed = options.weight_dtype == "int4" && spec.bits <= kPackedBits;
-  const bool wide = spec.bits > 8;
-  const int spread = packed ? 1 : 1 << ((wide ? 16 : 8) - spec.bits);
+  const std::string dtype = WeightDtype(qparams, options);
+  const bool wide = dtype == "int16";
+  const int64_t spread = dtype == "int4" ? 1 : SpreadOf(qparams, wide ? 16 : 8);
   const at::Tensor integers =
       QuantizeToIntegers(weight->tensor().detach().cpu(), qparams, spec.axis) * spread;
   Value* stored = Constant(graph, absl::StrCat(name, ".q"),

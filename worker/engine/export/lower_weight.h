@@ -8,7 +8,7 @@
 namespace quantry::engine {
 
 // Replaces the FakeQuantize node of a weight by DequantizeLinear of its integers (per channel where
-// it was trained so) without a zero point. They are int8, or int16 for more than 8 bits.
+// it was trained so) without a zero point. They are int8, or int16 where those don't suffice.
 //
 // Integers of fewer bits b are stored times 2^(8-b) (2^(16-b)), with a step as much smaller. That
 // is the same weight, and the step of the layer's int32 bias, input step times weight step, is then

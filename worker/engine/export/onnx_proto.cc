@@ -3,6 +3,7 @@
 #include <bit>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,10 +24,22 @@ constexpr TypePair kTypes[] = {
     {at::kDouble, onnx::TensorProto_DataType_DOUBLE},
     {at::kLong, onnx::TensorProto_DataType_INT64},
     {at::kInt, onnx::TensorProto_DataType_INT32},
+    {at::kShort, onnx::TensorProto_DataType_INT16},
     {at::kChar, onnx::TensorProto_DataType_INT8},
     {at::kByte, onnx::TensorProto_DataType_UINT8},
     {at::kBool, onnx::TensorProto_DataType_BOOL},
 };
+
+// Came with ONNX 1.16; older headers have no name for it.
+constexpr int kInt4Type = 22;
+
+onnx::TensorProto EmptyProto(absl::string_view name, int type, at::IntArrayRef sizes) {
+  onnx::TensorProto proto;
+  proto.set_name(std::string(name));
+  proto.set_data_type(type);
+  for (const int64_t size : sizes) proto.add_dims(size);
+  return proto;
+}
 
 std::optional<onnx::TensorProto_DataType> OnnxType(at::ScalarType type) {
   for (const TypePair& pair : kTypes) {
@@ -78,11 +91,31 @@ absl::StatusOr<onnx::TensorProto> ToProto(absl::string_view name, const at::Tens
                                                  c10::toString(tensor.scalar_type()),
                                                  ", which is not written to ONNX files"));
   }
-  onnx::TensorProto proto;
-  proto.set_name(std::string(name));
-  proto.set_data_type(*type);
-  for (const int64_t size : tensor.sizes()) proto.add_dims(size);
+  onnx::TensorProto proto = EmptyProto(name, *type, tensor.sizes());
   const at::Tensor plain = tensor.detach().cpu().contiguous();
+  proto.set_raw_data(plain.data_ptr(), plain.nbytes());
+  return proto;
+}
+
+onnx::TensorProto ToInt4Proto(absl::string_view name, const at::Tensor& tensor) {
+  onnx::TensorProto proto = EmptyProto(name, kInt4Type, tensor.sizes());
+  const at::Tensor plain = tensor.detach().cpu().contiguous();
+  const auto* values = plain.data_ptr<int8_t>();
+  const auto count = static_cast<size_t>(plain.numel());
+  std::string bytes((count + 1) / 2, '\0');
+  for (size_t i = 0; i < count; ++i) {
+    const unsigned nibble = static_cast<unsigned char>(values[i]) & 0xFU;
+    const unsigned byte = static_cast<unsigned char>(bytes[i / 2]);
+    bytes[i / 2] = static_cast<char>(byte | (i % 2 == 0 ? nibble : nibble << 4U));
+  }
+  proto.set_raw_data(std::move(bytes));
+  return proto;
+}
+
+onnx::TensorProto ToUint16Proto(absl::string_view name, const at::Tensor& tensor) {
+  onnx::TensorProto proto = EmptyProto(name, onnx::TensorProto_DataType_UINT16, tensor.sizes());
+  // The low half of a two's complement number is the unsigned one.
+  const at::Tensor plain = tensor.detach().cpu().to(at::kShort).contiguous();
   proto.set_raw_data(plain.data_ptr(), plain.nbytes());
   return proto;
 }

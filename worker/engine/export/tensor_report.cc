@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "worker/engine/ops/fake_quantize.h"
 
@@ -31,6 +32,7 @@ std::vector<TensorReport> ReportTensors(const Graph& trained) {
   const auto order = trained.TopologicalOrder();
   if (!order.ok()) return reports;
   for (const Node* layer : *order) {
+    if (absl::StrContains(layer->op(), '.')) continue;  // ours: no layer of the model
     for (const Value* input : layer->inputs()) {
       const Node* producer = input == nullptr ? nullptr : input->producer();
       if (producer != nullptr && producer->op() == kFakeQuantizeOp) {

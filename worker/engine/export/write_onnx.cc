@@ -1,5 +1,6 @@
 #include "worker/engine/export/write_onnx.h"
 
+#include <ATen/ATen.h>
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
@@ -14,6 +15,58 @@
 
 namespace quantry::engine {
 namespace {
+
+enum class Storage { kAsHeld, kInt4, kUint16 };
+
+bool IsReadBy(const Use& use, absl::string_view op, size_t slot) {
+  return use.node->op() == op && use.index == slot;
+}
+
+bool FitsInt4(const Value& value) {
+  const auto& uses = value.uses();
+  return value.tensor().scalar_type() == at::kChar && value.tensor().numel() > 0 && !uses.empty() &&
+         std::all_of(uses.begin(), uses.end(),
+                     [](const Use& use) {
+                       return IsReadBy(use, "DequantizeLinear", 0) ||
+                              IsReadBy(use, "DequantizeLinear", 2);
+                     }) &&
+         value.tensor().ge(-8).logical_and(value.tensor().le(7)).all().item<bool>();
+}
+
+// How an initializer is stored. Scale and zero point are of the same type as the integers.
+Storage StorageOf(const Value& value, const WriteOptions& options) {
+  const auto& uses = value.uses();
+  const bool zero_point = std::any_of(
+      uses.begin(), uses.end(), [](const Use& use) { return IsReadBy(use, "QuantizeLinear", 2); });
+  if (zero_point && value.tensor().scalar_type() == at::kInt) return Storage::kUint16;
+  if (!options.pack_int4 || !FitsInt4(value)) return Storage::kAsHeld;
+  // A zero point goes with the integers of its node.
+  const Use& use = uses.front();
+  if (use.index == 0) return Storage::kInt4;
+  const Value* integers = use.node->input(0);
+  return integers->is_initializer() && FitsInt4(*integers) ? Storage::kInt4 : Storage::kAsHeld;
+}
+
+bool NeedsOpset21(const Graph& graph, const WriteOptions& options) {
+  const std::vector<Value*> initializers = graph.initializers();
+  return std::any_of(initializers.begin(), initializers.end(), [&](const Value* value) {
+    return value->tensor().scalar_type() == at::kShort ||
+           StorageOf(*value, options) != Storage::kAsHeld;
+  });
+}
+
+absl::StatusOr<onnx::TensorProto> InitializerProto(const Value& value,
+                                                   const WriteOptions& options) {
+  switch (StorageOf(value, options)) {
+    case Storage::kInt4:
+      return ToInt4Proto(value.name(), value.tensor());
+    case Storage::kUint16:
+      return ToUint16Proto(value.name(), value.tensor());
+    case Storage::kAsHeld:
+      break;
+  }
+  return ToProto(value.name(), value.tensor());
+}
 
 bool IsReduction(absl::string_view op) {
   return absl::StartsWith(op, "Reduce") && op != "ReduceSum";
@@ -44,7 +97,14 @@ bool IsLaterAttribute(const Node& node, absl::string_view name) {
          (node.op() == "Split" && name == "num_outputs");
 }
 
-absl::Status WriteNode(const Node& node, onnx::GraphProto& graph) {
+// From opset 18 on a Split without sizes says into how many parts.
+void WriteSplit(const Node& node, onnx::NodeProto& proto) {
+  if (node.input(1) != nullptr || node.HasAttribute("num_outputs")) return;
+  *proto.add_attribute() =
+      ToProto("num_outputs", Attribute(static_cast<int64_t>(node.outputs().size())));
+}
+
+absl::Status WriteNode(const Node& node, int opset, onnx::GraphProto& graph) {
   if (absl::StrContains(node.op(), '.')) {
     return absl::InvalidArgumentError("this operator is not part of ONNX");
   }
@@ -58,7 +118,12 @@ absl::Status WriteNode(const Node& node, onnx::GraphProto& graph) {
   }
   for (const Value* output : node.outputs()) proto.add_output(output->name());
   for (const auto& [name, attribute] : node.attributes) {
-    if (!IsLaterAttribute(node, name)) *proto.add_attribute() = ToProto(name, attribute);
+    const bool known = opset > kWrittenOpset || !IsLaterAttribute(node, name);
+    if (known) *proto.add_attribute() = ToProto(name, attribute);
+  }
+  if (opset > kWrittenOpset) {
+    if (node.op() == "Split") WriteSplit(node, proto);
+    return absl::OkStatus();
   }
   return IsReduction(node.op()) ? WriteReduction(node, proto) : absl::OkStatus();
 }
@@ -68,35 +133,39 @@ bool IsNamed(const onnx::NodeProto& node, const std::string& name) {
 }
 
 // Initializers that some written node or an output still names (axes may have become attributes).
-absl::Status WriteInitializers(const Graph& graph, onnx::GraphProto& proto) {
+absl::Status WriteInitializers(const Graph& graph, const WriteOptions& options,
+                               onnx::GraphProto& proto) {
   for (const Value* value : graph.initializers()) {
     const bool named =
         std::any_of(proto.node().begin(), proto.node().end(),
                     [&](const onnx::NodeProto& node) { return IsNamed(node, value->name()); }) ||
         std::find(graph.outputs().begin(), graph.outputs().end(), value) != graph.outputs().end();
     if (!named) continue;
-    QUANTRY_ASSIGN_OR_RETURN(*proto.add_initializer(), ToProto(value->name(), value->tensor()));
+    QUANTRY_ASSIGN_OR_RETURN(*proto.add_initializer(), InitializerProto(*value, options));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> WriteOnnx(const Graph& graph) {
+absl::StatusOr<std::string> WriteOnnx(const Graph& graph, const WriteOptions& options) {
   QUANTRY_ASSIGN_OR_RETURN(const std::vector<Node*> order, graph.TopologicalOrder());
   onnx::ModelProto model;
-  model.set_ir_version(kWrittenIrVersion);
+  const bool newer = NeedsOpset21(graph, options);
+  const int opset = newer ? kOpsetOfOtherIntegers : kWrittenOpset;
+  model.set_ir_version(newer ? kIrVersionOfOtherIntegers : kWrittenIrVersion);
   model.set_producer_name("quantry");
-  model.add_opset_import()->set_version(kWrittenOpset);
+  model.add_opset_import()->set_version(opset);
   onnx::GraphProto& proto = *model.mutable_graph();
   proto.set_name(graph.name.empty() ? "model" : graph.name);
   for (const Value* input : graph.inputs()) *proto.add_input() = ToProto(*input);
   for (const Value* output : graph.outputs()) *proto.add_output() = ToProto(*output);
   for (const Node* node : order) {
-    QUANTRY_RETURN_IF_ERROR(WithContext(
-        WriteNode(*node, proto), absl::StrCat("node '", node->name(), "' (", node->op(), ")")));
+    QUANTRY_RETURN_IF_ERROR(
+        WithContext(WriteNode(*node, opset, proto),
+                    absl::StrCat("node '", node->name(), "' (", node->op(), ")")));
   }
-  QUANTRY_RETURN_IF_ERROR(WriteInitializers(graph, proto));
+  QUANTRY_RETURN_IF_ERROR(WriteInitializers(graph, options, proto));
   if (model.ByteSizeLong() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "the model has ", model.ByteSizeLong(), " bytes; an ONNX file can have up to 2147483647"));
@@ -108,8 +177,9 @@ absl::StatusOr<std::string> WriteOnnx(const Graph& graph) {
   return bytes;
 }
 
-absl::Status WriteOnnxFile(const Graph& graph, const std::filesystem::path& path) {
-  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, WriteOnnx(graph));
+absl::Status WriteOnnxFile(const Graph& graph, const std::filesystem::path& path,
+                           const WriteOptions& options) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, WriteOnnx(graph, options));
   return WriteFileAtomically(path, bytes);
 }
 

@@ -246,7 +246,8 @@ FakeQuantizeSpec SpecOf(const Node& node) {
       .alpha_from_calibration = node.Int("alpha_from_calibration", 0) != 0,
       .calibrator = node.String("calibrator", defaults.calibrator),
       .calibrator_percentile = node.Float("calibrator_percentile", defaults.calibrator_percentile),
-      .rounding = node.Int("rounding", 0) == 0 ? Rounding::kHalfToEven : Rounding::kHalfAwayFromZero,
+      .rounding =
+          node.Int("rounding", 0) == 0 ? Rounding::kHalfToEven : Rounding::kHalfAwayFromZero,
       .gradient = node.Int("straight_through", 0) == 0 ? InputGradient::kMasked
                                                        : InputGradient::kStraightThrough,
       .reference_start = node.Int("reference_start", 0) != 0,

@@ -62,7 +62,8 @@ struct FakeQuantizeSpec {
   bool pact = false;                    // input 4 is there
   bool alpha_from_calibration = false;  // PACT: alpha starts at the calibrated s
   // How the start of a quantizer whose s is free is found from what calibration sees: a name of
-  // CalibratorTable() (quant/calibrator.h), and the share of |x| that "percentile" keeps, in percent.
+  // CalibratorTable() (quant/calibrator.h), and the share of |x| that "percentile" keeps, in
+  // percent.
   std::string calibrator = "abs_max";
   float calibrator_percentile = 99.99f;
 
@@ -87,8 +88,8 @@ AttributeMap ToAttributes(const FakeQuantizeSpec& spec);
 FakeQuantizeSpec SpecOf(const Node& node);
 
 // What evaluation and export quantize with: the node's state, narrowed by alpha with PACT. A
-// FakeQuantize node of a graph whose weight, if it is one, is an initializer. (A dynamic activation:
-// what stands in for it at export.)
+// FakeQuantize node of a graph whose weight, if it is one, is an initializer. (A dynamic
+// activation: what stands in for it at export.)
 QParams EvaluationQParams(const Node& node);
 
 // Whether a calibrator can set the node's start: its quantizer has a threshold that is free.

@@ -41,9 +41,9 @@ void Follow(Graph& graph, const Node& layer, double moving_rate) {
   Value* scale = buffer(".output_scale");
   Value* accum = buffer(".output_accum");
   Value* state = buffer(".output_state");
-  const Node* node =
-      graph.AddNode(kObserveOutputOp, absl::StrCat(output->name(), ".observe"),
-                    {output, scale, accum, state}, {{"moving_rate", static_cast<float>(moving_rate)}});
+  const Node* node = graph.AddNode(kObserveOutputOp, absl::StrCat(output->name(), ".observe"),
+                                   {output, scale, accum, state},
+                                   {{"moving_rate", static_cast<float>(moving_rate)}});
   node->output()->type = output->type;
 }
 

@@ -17,8 +17,8 @@ struct OutputScale {
   float scale = 0;    // 0 until something was seen
 };
 
-// Puts an ObserveOutput node, called "Y.observe", behind the output Y of every layer of `plan`, with
-// its state in the buffers "Y.output_scale", "Y.output_accum" and "Y.output_state". Where a
+// Puts an ObserveOutput node, called "Y.observe", behind the output Y of every layer of `plan`,
+// with its state in the buffers "Y.output_scale", "Y.output_accum" and "Y.output_state". Where a
 // BatchNormalization alone reads the layer, Y is the output of that: what the layer puts out once
 // the two are folded. Nothing uses the node's output, so that Graph::RemoveDead takes it out again;
 // it must not run in between. `plan.output_moving_rate` must be set.

@@ -135,7 +135,8 @@ class PlanExtension {
 void UseUnsigned(const Graph& graph, QuantPlan& plan) {
   const std::set<const Value*> non_negative = NonNegativeValues(graph);
   for (PlannedTensor& tensor : plan.tensors) {
-    const bool fits = !tensor.spec.is_weight && !FindQuantizer(tensor.spec.quantizer)->learned;
+    const bool fits =
+        !tensor.spec.is_weight && !FindQuantizer(tensor.spec.quantizer)->learned_offset;
     if (fits && non_negative.contains(tensor.value)) tensor.spec.symmetric = false;
   }
 }

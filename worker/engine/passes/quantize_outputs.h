@@ -23,7 +23,7 @@ namespace quantry::engine {
 //
 // "onnxruntime" and "openvino", with activation_symmetric and no activation_dtype: a tensor that
 // can't be negative (NonNegativeValues) is quantized to unsigned integers with zero point 0, which
-// halves its step, unless its step is learned.
+// halves its step, unless the quantizer learns its range (LSQ+).
 //
 // Other profiles: nothing. Running it twice changes nothing.
 void FitToProfile(const Graph& graph, const QuantConfig& config, QuantPlan& plan);

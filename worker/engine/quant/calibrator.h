@@ -11,8 +11,8 @@ namespace quantry::engine {
 
 // What a threshold is wanted for.
 struct CalibrationGoal {
-  int bits = 8;              // 2..16
-  bool symmetric = true;     // [-s, s] on integers in [-q, q]; else a range of its own on 2^bits
+  int bits = 8;               // 2..16
+  bool symmetric = true;      // [-s, s] on integers in [-q, q]; else a range of its own on 2^bits
   double percentile = 99.99;  // "percentile" only: share of |x| that is kept, in (50, 100]
 };
 
@@ -56,7 +56,8 @@ ClippingRange FindKlDivergence(const Histogram& histogram, const CalibrationGoal
 
 // The range of the smallest cost, among those that end at the largest values times 2^(-k/16) over
 // 12 octaves, then among linear steps around it. Asymmetric: both ends together first, then one
-// after the other as long as that helps. Of equal costs the widest range wins; infinite costs never.
+// after the other as long as that helps. Of equal costs the widest range wins; infinite costs
+// never.
 ClippingRange SearchRange(const Histogram& histogram, bool symmetric,
                           const std::function<double(const ClippingRange&)>& cost);
 

@@ -38,7 +38,7 @@ QUANTRY_INLINE float RoundHalfToEven(float value) { return (value + kRoundMagic)
 QUANTRY_INLINE float RoundHalfAway(float value) {
   const float magnitude = std::bit_cast<float>(std::bit_cast<uint32_t>(value) & 0x7fffffffu);
   const float even = RoundHalfToEven(magnitude);
-  const float rounded = magnitude - even == 0.5f ? even + 1.0f : even;
+  const float rounded = even + (magnitude - even == 0.5f ? 1.0f : 0.0f);
   return std::bit_cast<float>(std::bit_cast<uint32_t>(rounded) |
                               (std::bit_cast<uint32_t>(value) & 0x80000000u));
 }
@@ -75,12 +75,14 @@ QUANTRY_INLINE void BackwardLoop(const float* __restrict x, const float* __restr
 // Of one element: dy times the derivative of its quantized value by the step.
 template <Rounding rounding>
 QUANTRY_INLINE float StepTerm(float x, float dy, const Grid& grid) {
-  const float v = x / grid.step;
-  // The magic only rounds what is in range; what is not, is replaced by a bound.
-  float derivative = RoundTo<rounding>(v) - v;
-  derivative = x > grid.high ? grid.slope_above : derivative;
-  derivative = x < grid.low ? grid.slope_below : derivative;
-  return dy * derivative;
+  float clamped = x > grid.high ? grid.high : x;
+  clamped = clamped < grid.low ? grid.low : clamped;
+  const float v = clamped / grid.step;
+  // At a bound round(v) - v is 0 up to rounding. Added rather than chosen from: the compiler would
+  // move the division into a branch, and a loop with branches is no SIMD code.
+  const float above = x > grid.high ? grid.slope_above : 0.0f;
+  const float below = x < grid.low ? grid.slope_below : 0.0f;
+  return dy * (RoundTo<rounding>(v) - v + (above + below));
 }
 
 QUANTRY_INLINE float OffsetTerm(float x, float dy, const Grid& grid) {
@@ -90,7 +92,8 @@ QUANTRY_INLINE float OffsetTerm(float x, float dy, const Grid& grid) {
 
 template <Rounding rounding>
 QUANTRY_INLINE double StepLoop(const float* __restrict x, const float* __restrict dy, int64_t n,
-                               const Grid& grid) {
+                               const Grid& shared) {
+  const Grid grid = shared;
   float sums[kLanes] = {};
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {

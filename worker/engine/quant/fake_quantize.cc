@@ -133,10 +133,9 @@ at::Tensor LearnedStepGradient(const at::Tensor& x, const at::Tensor& dy, const 
     const at::Tensor v = x / BroadcastAlong(qparams.step, x, axis);
     const at::Tensor below = at::full({}, slopes.below, x.options());
     const at::Tensor above = at::full({}, slopes.above, x.options());
-    const at::Tensor derivative =
-        at::where(x < BroadcastAlong(qparams.low, x, axis), below,
-                  at::where(x > BroadcastAlong(qparams.high, x, axis), above,
-                            RoundWith(v, qparams.rounding) - v));
+    const at::Tensor derivative = at::where(x < BroadcastAlong(qparams.low, x, axis), below,
+                                            at::where(x > BroadcastAlong(qparams.high, x, axis),
+                                                      above, RoundWith(v, qparams.rounding) - v));
     return SumOver(dy * derivative, axis);
   }
   std::vector<Grid> grids = GridsOf(qparams);

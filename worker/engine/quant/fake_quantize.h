@@ -15,9 +15,9 @@ struct FakeQuantizeOptions {
 
 // y = round(clamp(x, low, high) / step) * step, on the grid and with the rounding of `qparams`.
 // Rounding::kHalfToEven divides by the step, as ONNX QuantizeLinear does, so that the served model
-// rounds alike; kHalfAwayFromZero computes round(x * q / s) * s / q from left to right (PaddleSlim).
-// With InputGradient::kMasked dx = dy where low <= x <= high, else 0; kStraightThrough dx = dy. The
-// grid gets no gradient.
+// rounds alike; kHalfAwayFromZero computes round(x * q / s) * s / q from left to right
+// (PaddleSlim). With InputGradient::kMasked dx = dy where low <= x <= high, else 0;
+// kStraightThrough dx = dy. The grid gets no gradient.
 //
 // With `alpha` (defined; same shape as step) this is PACT: the caller passes the grid of
 // s = PactThreshold(alpha, observed), and alpha gets
@@ -38,9 +38,9 @@ at::Tensor FakeQuantize(const at::Tensor& x, const at::Tensor& thresholds, const
 
 // What is learned of a grid. The tensors are those that get the gradient.
 struct LearnedGrid {
-  at::Tensor steps;             // step size(s): scalar or [x.size(axis)]
-  at::Tensor offset = {};       // LSQ+: the lower end of the range, a scalar; undefined: none
-  double gradient_factor = 1;   // g, the papers' 1 / sqrt(N * Qp)
+  at::Tensor steps;            // step size(s): scalar or [x.size(axis)]
+  at::Tensor offset = {};      // LSQ+: the lower end of the range, a scalar; undefined: none
+  double gradient_factor = 1;  // g, the papers' 1 / sqrt(N * Qp)
 };
 
 // With a step size that is learned (LSQ, Esser et al., 2020): y on `qparams`, which the caller made
@@ -55,7 +55,8 @@ at::Tensor FakeQuantizeLearnedOn(const at::Tensor& x, const QParams& qparams,
                                  const LearnedGrid& learned, int64_t axis);
 
 // FakeQuantizeLearnedOn for QParamsOfSteps, where steps count as at least kSmallestStep. (The
-// paper's signed range is [-q-1, q]; ours is [-q, q] unless parity with the reference is asked for.)
+// paper's signed range is [-q-1, q]; ours is [-q, q] unless parity with the reference is asked
+// for.)
 at::Tensor FakeQuantizeLearned(const at::Tensor& x, const at::Tensor& steps, double gradient_factor,
                                const FakeQuantizeOptions& options);
 

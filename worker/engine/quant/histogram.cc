@@ -13,6 +13,10 @@ namespace {
 // Work of one task: much more than its own bins.
 constexpr int64_t kElementsPerTask = int64_t{1} << 18;
 
+// The first range is this much wider than what it has to hold, so that the largest magnitude lies
+// inside its last bin, not at its end, and stays in the right one when the range is doubled.
+constexpr double kHeadroom = 1 + 1e-9;
+
 // What one pass over some elements finds.
 struct Extremes {
   bool finite = true;
@@ -55,9 +59,9 @@ void Count(const float* x, int64_t begin, int64_t end, double bins_per_unit, Cou
       ++counts.zeros;
       continue;
     }
-    // At most kBins: the range holds every finite value.
-    const auto bin = std::min(static_cast<int64_t>(std::fabs(value) * bins_per_unit),
-                              Histogram::kBins - 1);
+    // Below kBins up to rounding: the range holds every finite value.
+    const auto bin =
+        std::min(static_cast<int64_t>(std::fabs(value) * bins_per_unit), Histogram::kBins - 1);
     ++(value < 0 ? counts.below : counts.above)[static_cast<size_t>(bin)];
   }
 }
@@ -75,7 +79,7 @@ void HalveResolution(std::vector<int64_t>& bins) {
 }  // namespace
 
 void Histogram::GrowTo(double largest) {
-  if (range_ == 0) range_ = largest;
+  if (range_ == 0) range_ = largest * kHeadroom;
   while (range_ < largest) {
     range_ *= 2;
     HalveResolution(below_);

@@ -15,7 +15,7 @@ namespace quantry::engine {
 // magnitude of the first tensor; when a larger one comes, it is doubled until that fits and
 // neighbouring bins are added up pairwise, so that counts are never split: the bins are as if the
 // range had been known before. Hence a bin is between 1/8192 and 1/4096 of the largest magnitude
-// wide (exactly 1/8192 for one tensor). Not thread-safe.
+// wide (1/8192 for one tensor). Not thread-safe.
 class Histogram {
  public:
   static constexpr int64_t kBins = 8192;

@@ -7,8 +7,8 @@
 
 namespace quantry::engine {
 
-// The observers behind QuantizerDef::observe and ::start, each pair in the file of its name. m below
-// is MagnitudesOf(x). All work on every element of m by itself.
+// The observers behind QuantizerDef::observe and ::start, each pair in the file of its name. m
+// below is MagnitudesOf(x). All work on every element of m by itself.
 
 // s = m. A weight's s follows the weight. Activations are quantized with the m of their own batch,
 // and the largest of all is kept for evaluation and export, where s has to be one number. Started
@@ -48,8 +48,8 @@ void StartLearnedStep(const at::Tensor& threshold, const ObserveOptions& options
                       const ObserverState& state);
 
 // Start of a learned range (LSQ+): with b and a the mean reach below and above 0 over the tensors
-// seen, or the two given thresholds, the step is (b + a) / (2^bits - 1), at least kSmallestStep, and
-// the offset -b. `accum` is {sum of b, sum of a, sum of mean|x|}, `state` the tensors seen.
+// seen, or the two given thresholds, the step is (b + a) / (2^bits - 1), at least kSmallestStep,
+// and the offset -b. `accum` is {sum of b, sum of a, sum of mean|x|}, `state` the tensors seen.
 at::Tensor ObserveLearnedRange(const at::Tensor& x, const ObserveOptions& options,
                                const ObserverState& state);
 void StartLearnedRange(const at::Tensor& threshold, const ObserveOptions& options,

@@ -19,7 +19,7 @@ struct ObserverState {
   at::Tensor window;       // History::kWindow: [window_size, scale's shape], else undefined
   at::Tensor count;        // History::kWindow: int64 scalar, tensors seen so far, else undefined
   at::Tensor initialized;  // scalar: 0 before the first observation, then 1
-  at::Tensor offset = {};      // learned_offset: scalar, the lower end of the range, <= 0 at first
+  at::Tensor offset = {};  // learned_offset: scalar, the lower end of the range, <= 0 at first
   at::Tensor zero_point = {};  // learned, asymmetric, offset not learned: scalar, a whole number
 };
 

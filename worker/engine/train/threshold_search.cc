@@ -36,8 +36,9 @@ absl::Status StartActivation(const Node& node, const Histogram& histogram) {
   if (histogram.count() == 0) return absl::OkStatus();
   const FakeQuantizeSpec spec = SpecOf(node);
   const ClippingRange range = FindCalibrator(spec.calibrator)->find(histogram, GoalOf(spec));
-  StartFrom(node, AsThreshold(range, spec.symmetric)
-                      .to(node.input(kFakeQuantizeScale)->tensor().device()));
+  StartFrom(
+      node,
+      AsThreshold(range, spec.symmetric).to(node.input(kFakeQuantizeScale)->tensor().device()));
   return absl::OkStatus();
 }
 

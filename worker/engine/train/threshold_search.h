@@ -16,9 +16,9 @@ namespace quantry::engine {
 // Finds the start of the FakeQuantize nodes of a graph whose spec names a calibrator that goes by
 // the spread of the values (percentile, mse, kl). It keeps one Histogram (128 KiB) per activation
 // while calibration runs, and looks at weights when all is seen. It applies to every quantizer
-// whose threshold is free; abs_max and channel_wise_abs_max weights, whose s follows the weight, and
-// DoReFa have none. All of it is over before training begins, so that a checkpoint needs none of
-// its state. Not thread-safe.
+// whose threshold is free; abs_max and channel_wise_abs_max weights, whose s follows the weight,
+// and DoReFa have none. All of it is over before training begins, so that a checkpoint needs none
+// of its state. Not thread-safe.
 class ThresholdSearch {
  public:
   // `graph` must outlive the search and not be edited meanwhile.

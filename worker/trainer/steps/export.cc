@@ -1,13 +1,29 @@
 #include "absl/strings/str_cat.h"
+#include "common/files.h"
 #include "common/status_macros.h"
 #include "worker/engine/import/import_onnx.h"
+#include "worker/engine/script_export/write_script.h"
 #include "worker/trainer/artifacts.h"
+#include "worker/trainer/scales_file.h"
 #include "worker/trainer/steps/steps.h"
 
 namespace quantry::trainer {
 namespace {
 
 constexpr char kSamplesFile[] = "verification.npy";
+
+// The fake-quantized model as TorchScript, beside the model for the runtime. An operator that it
+// has no form for is no reason to fail.
+absl::Status ExportScript(RunState& state) {
+  const absl::Status status = engine::WriteScriptFile(state.model, state.output / kScriptFile);
+  if (absl::IsUnimplemented(status)) {
+    SendLog(state.sink, v1::LogLine::WARNING,
+            absl::StrCat("no ", kScriptFile, " was written: ", status.message()));
+    return absl::OkStatus();
+  }
+  QUANTRY_RETURN_IF_ERROR(status);
+  return state.AnnounceArtifact(kScriptFile);
+}
 
 }  // namespace
 
@@ -20,11 +36,14 @@ absl::Status ExportFloat(RunState& state) {
 }
 
 absl::Status ExportQuantized(RunState& state) {
-  QUANTRY_RETURN_IF_ERROR(WriteQuantizedModel(
-      state.model, engine::QdqOptionsOf(state.options.quant), state.output / kModelFile));
+  const engine::QdqOptions options = engine::QdqOptionsOf(state.options.quant);
+  QUANTRY_RETURN_IF_ERROR(WriteQuantizedModel(state.model, options, state.output / kModelFile));
   QUANTRY_RETURN_IF_ERROR(state.AnnounceArtifact(kModelFile));
   state.record.result.set_model_size_bytes(state.record.bytes[kModelFile]);
-  return absl::OkStatus();
+  QUANTRY_ASSIGN_OR_RETURN(const std::string scales, MakeScalesFile(state.model, options));
+  QUANTRY_RETURN_IF_ERROR(WriteFileAtomically(state.output / kScalesFile, scales));
+  QUANTRY_RETURN_IF_ERROR(state.AnnounceArtifact(kScalesFile));
+  return ExportScript(state);
 }
 
 absl::Status VerifyArtifact(RunState& state) {

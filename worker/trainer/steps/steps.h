@@ -61,6 +61,8 @@ inline constexpr StepDef kWriteReport{"report", "EXPORT_FAILED", WriteReport};
 inline constexpr char kCheckpointFile[] = "checkpoint.qckpt";
 inline constexpr char kModelFile[] = "model.onnx";
 inline constexpr char kFloatModelFile[] = "model.float.onnx";
+inline constexpr char kScriptFile[] = "model.pt";
+inline constexpr char kScalesFile[] = "scales.json";
 
 }  // namespace quantry::trainer
 

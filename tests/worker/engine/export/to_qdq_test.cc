@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "tests/worker/engine/passes/small_net.h"
 #include "worker/engine/export/tensor_report.h"
@@ -243,26 +244,111 @@ TEST(ToQdqProfileTest, StorageTypesAreAskedForAndExact) {
   }
 }
 
+struct Width {
+  int weight_bits;
+  int activation_bits;
+  const char* dtype;
+};
+
+TEST(ToQdqFormTest, OtherIntegersAreWrittenInOpset21AndReadBack) {
+  for (const Width& width : {Width{4, 8, "int4"}, Width{3, 4, "int4"}, Width{8, 8, "int4"},
+                             Width{16, 16, "int8"}, Width{12, 8, "int8"}, Width{8, 9, "int8"}}) {
+    SCOPED_TRACE(absl::StrCat(width.weight_bits, " ", width.activation_bits, " ", width.dtype));
+    QuantConfig config;
+    config.weight_bits = width.weight_bits;
+    config.activation_bits = width.activation_bits;
+    config.dtype = width.dtype;
+    const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+    const Graph trained = FittedToProfile(BuildSmallNet(11), config, data);
+    const auto qdq = ToQdq(trained, QdqOptionsOf(config));
+    ASSERT_TRUE(qdq.ok()) << qdq.status();
+    const at::Tensor actual = RunGraph(*qdq, data);
+    EXPECT_LT(RelativeError(actual, RunGraph(trained, data)),
+              width.activation_bits < 8 ? 0.05 : 0.01);
+    const auto bytes = WriteOnnx(*qdq, {.pack_int4 = config.dtype == "int4"});
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    const auto read = ImportOnnx(*bytes);
+    ASSERT_TRUE(read.ok()) << read.status();
+    const bool newer = width.weight_bits != 8 || width.activation_bits != 8;
+    EXPECT_THAT(read->doc, HasSubstr(newer ? "opset 21" : "opset 17"));
+    EXPECT_TRUE(at::allclose(RunGraph(*read, data), actual, 1e-5, 1e-6));
+  }
+}
+
+TEST(ToQdqFormTest, PackedWeightsTakeHalfAByte) {
+  QuantConfig config;
+  config.weight_bits = 4;
+  const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+  const Graph trained = FittedToProfile(BuildSmallNet(11), config, data);
+  const size_t bytes = WriteOnnx(*ToQdq(trained))->size();
+  const auto packed = ToQdq(trained, {.weight_dtype = "int4"});
+  // 5 * 8 + 8 * 3 * 9 + 8 * 9 + 8 * 8 * 9 weights.
+  EXPECT_LT(WriteOnnx(*packed, {.pack_int4 = true})->size() + 904 / 2 - 200, bytes);
+  for (const Node* node : packed->nodes()) {
+    if (node->op() != "Conv") continue;
+    EXPECT_EQ(node->input(2)->tensor().scalar_type(), at::kFloat);
+  }
+}
+
 // One layer: the only differences are float rounding and the rounded bias.
 TEST(ToQdqExactTest, OneLayerDiffersByTheBiasStepAtMost) {
-  for (const int bits : {2, 4, 8}) {
-    at::manual_seed(21);
-    Graph graph;
-    Value* input = graph.AddInput("input", {.dtype = at::kFloat});
-    graph.AddOutput(AddConv(graph, "conv", input, 3, 16, 1, /*norm=*/true));
-    QuantConfig config;
-    config.weight_bits = config.activation_bits = bits;
-    const at::Tensor data = at::randn({4, 3, 9, 9});
-    const Graph trained = Quantized(std::move(graph), config, data);
-    const auto qdq = ToQdq(trained);
-    ASSERT_TRUE(qdq.ok()) << qdq.status();
-    const Node* conv = qdq->FindNode("conv");
-    const at::Tensor half_step = conv->input(2)->producer()->input(1)->tensor() / 2;
-    const at::Tensor difference = (RunGraph(*qdq, data) - RunGraph(trained, data)).abs();
-    EXPECT_TRUE((difference <= half_step.view({1, -1, 1, 1}) + 1e-4).all().item<bool>()) << bits;
-    // Channel 0 has gamma = 0: nothing but its beta, and precisely that.
-    EXPECT_LT(difference.select(1, 0).max().item<float>(), 1e-5);
+  const std::pair<const char*, const char*> quantizers[] = {
+      {"channel_wise_abs_max", "moving_average_abs_max"},
+      {"channel_wise_lsq_weight", "lsq_act"},
+      {"channel_wise_lsq_weight", "lsq_plus_act"},
+      {"dorefa_weight", "abs_max"}};
+  for (const auto& [weight, activation] : quantizers) {
+    for (const int bits : {2, 4, 8}) {
+      at::manual_seed(21);
+      Graph graph;
+      Value* input = graph.AddInput("input", {.dtype = at::kFloat});
+      graph.AddOutput(AddConv(graph, "conv", input, 3, 16, 1, /*norm=*/true));
+      QuantConfig config;
+      config.weight_bits = config.activation_bits = bits;
+      config.weight_quantize_type = weight;
+      config.activation_quantize_type = activation;
+      const at::Tensor data = at::randn({4, 3, 9, 9});
+      const Graph trained = Quantized(std::move(graph), config, data);
+      const auto qdq = ToQdq(trained);
+      ASSERT_TRUE(qdq.ok()) << qdq.status();
+      const Node* conv = qdq->FindNode("conv");
+      const at::Tensor half_step = conv->input(2)->producer()->input(1)->tensor() / 2;
+      const at::Tensor difference = (RunGraph(*qdq, data) - RunGraph(trained, data)).abs();
+      EXPECT_TRUE((difference <= half_step.view({1, -1, 1, 1}) + 1e-4).all().item<bool>())
+          << weight << " " << activation << " " << bits;
+      // Channel 0 has gamma = 0: nothing but its beta, and precisely that.
+      EXPECT_LT(difference.select(1, 0).max().item<float>(), 1e-5) << weight << " " << bits;
+    }
   }
+}
+
+// What a learned step starts with at 8 bits is several times coarser than max|x| / 127, for weights
+// and activations alike, and so is the step of the bias, which is their product. Rounding biases
+// anew within half a step moves the outputs as far as the export does: that is all there is to it.
+TEST(ToQdqExactTest, LearnedStepsDifferByWhatRoundingTheBiasesDoes) {
+  QuantConfig config;
+  config.weight_quantize_type = "channel_wise_lsq_weight";
+  config.activation_quantize_type = "lsq_act";
+  const at::Tensor data = (at::manual_seed(7), at::randn({32, 3, 8, 8}));
+  double exported = 0, moved = 0;
+  for (const uint64_t seed : {11, 12, 13, 14}) {
+    const Graph trained = Quantized(BuildSmallNet(seed), config, data);
+    const Graph qdq = std::move(ToQdq(trained).value());
+    Graph other = qdq.Clone();
+    for (Node* node : other.nodes()) {
+      if (node->op() != "Conv" && node->op() != "Gemm") continue;
+      const Node* bias = node->input(2)->producer();
+      const at::Tensor step = bias->input(1)->tensor();
+      const at::Tensor value =
+          (bias->input(0)->tensor().to(at::kFloat) + at::rand(step.sizes()) - 0.5) * step;
+      other.SetInput(node, 2, other.AddInitializer("moved", value, InitializerRole::kConstant));
+    }
+    const at::Tensor result = RunGraph(qdq, data);
+    exported += RelativeError(result, RunGraph(trained, data));
+    moved += RelativeError(RunGraph(other, data), result);
+  }
+  EXPECT_LT(exported, 3 * moved);
+  EXPECT_LT(exported / 4, 0.03);
 }
 
 TEST(ToQdqExactTest, BiasFarAboveTheWeightsStillFits) {

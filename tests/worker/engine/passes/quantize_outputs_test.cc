@@ -117,7 +117,7 @@ TEST(FitToProfileTest, WhatCantBeNegativeIsUnsigned) {
   EXPECT_TRUE(unsigned_tensors(config).empty());
   config = {};
   config.activation_quantize_type = "lsq_act";
-  EXPECT_TRUE(unsigned_tensors(config).empty());
+  EXPECT_THAT(unsigned_tensors(config), ElementsAre("depthwise.relu", "stem.relu"));
 }
 
 // stem -> Relu -> MaxPool -> {a (4 bits), Add}: the pool's output is quantized to 8 bits first.

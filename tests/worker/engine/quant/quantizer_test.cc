@@ -44,8 +44,8 @@ TEST(QuantizerTest, TableAndConfigNameTheSame) {
     for_activations += quantizer.for_activations;
     EXPECT_EQ(FindQuantizer(quantizer.name), &quantizer);
   }
-  EXPECT_GE(for_weights, SupportedWeightQuantizers().size());
-  EXPECT_GE(for_activations, SupportedActivationQuantizers().size());
+  EXPECT_EQ(for_weights, SupportedWeightQuantizers().size());
+  EXPECT_EQ(for_activations, SupportedActivationQuantizers().size());
   for (const auto name : SupportedWeightQuantizers()) EXPECT_TRUE(FindQuantizer(name)->for_weights);
   for (const auto name : SupportedActivationQuantizers()) {
     EXPECT_TRUE(FindQuantizer(name)->for_activations);

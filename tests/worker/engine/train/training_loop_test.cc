@@ -5,9 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "tests/worker/engine/train/tiny_net.h"
 #include "worker/engine/data/open_dataset.h"
@@ -36,6 +38,38 @@ std::unique_ptr<Loader> MakeLoader() {
                                                                            .drop_last = true});
   EXPECT_TRUE(loader.ok()) << loader.status();
   return *std::move(loader);
+}
+
+// A way of quantizing whose state has to survive.
+struct Quantizers {
+  const char* name;
+  const char* weight;
+  const char* activation;
+  bool symmetric = true;
+  bool reference = false;
+  const char* calibrator = "abs_max";
+};
+
+// The tiny network quantized so, with outputs that are followed.
+Graph MakeQuantizedBy(const Quantizers& quantizers, Loader& loader) {
+  Graph graph = BuildTinyNet(5);
+  QuantConfig config;
+  config.weight_bits = config.activation_bits = 4;
+  config.window_size = 3;
+  config.weight_quantize_type = quantizers.weight;
+  config.activation_quantize_type = quantizers.activation;
+  auto plan = Annotate(graph, config, {});
+  EXPECT_TRUE(plan.ok()) << plan.status();
+  plan->output_moving_rate = 0.9;
+  for (PlannedTensor& planned : plan->tensors) {
+    if (!planned.spec.is_weight) planned.spec.symmetric = quantizers.symmetric;
+    planned.spec.calibrator = quantizers.calibrator;
+    if (quantizers.reference) UseReference(planned.spec);
+  }
+  InsertFakeQuant(graph, *plan);
+  const absl::Status calibrated = Calibrate(graph, loader, 2);
+  EXPECT_TRUE(calibrated.ok()) << calibrated;
+  return graph;
 }
 
 // The tiny network with calibrated 4-bit fake-quant and PACT: all the state there is.
@@ -76,9 +110,10 @@ std::unique_ptr<TrainingLoop> MakeLoop(Graph& graph, Loader& loader, const Train
 }
 
 // Trains until `stop_after` steps are done, and hands over the checkpoint that is then saved.
-Checkpoint RunUntil(int64_t stop_after) {
+Checkpoint RunUntil(int64_t stop_after,
+                    const std::function<Graph(Loader&)>& make_graph = MakeQuantized) {
   const auto loader = MakeLoader();
-  Graph graph = MakeQuantized(*loader);
+  Graph graph = make_graph(*loader);
   std::optional<Checkpoint> saved;
   int64_t done = 0;
   const auto loop = MakeLoop(graph, *loader, TwoEpochs(),
@@ -119,6 +154,42 @@ TEST_P(ResumeTest, EndsWithTheBytesOfAnUnbrokenRun) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AtStep, ResumeTest, ::testing::Values(1, 3, 5, 9));
+
+class QuantizerResumeTest : public ::testing::TestWithParam<Quantizers> {};
+
+TEST_P(QuantizerResumeTest, EveryQuantizersStateGoesOn) {
+  const auto make = [](Loader& loader) { return MakeQuantizedBy(GetParam(), loader); };
+  const auto loader = MakeLoader();
+  Graph unbroken = make(*loader);
+  const auto whole = MakeLoop(unbroken, *loader, TwoEpochs());
+  ASSERT_TRUE(whole->Run().ok());
+
+  const Checkpoint checkpoint = RunUntil(4, make);
+  // A graph that is not calibrated, as when a job goes on: all comes out of the checkpoint.
+  const auto other_loader = MakeLoader();
+  Graph graph = make(*other_loader);
+  for (Value* value : graph.initializers()) {
+    if (value->name().find('.') != std::string::npos) value->tensor().detach().zero_();
+  }
+  const auto rest = MakeLoop(graph, *other_loader, TwoEpochs());
+  ASSERT_TRUE(rest->Restore(checkpoint).ok());
+  ASSERT_TRUE(rest->Run().ok());
+  EXPECT_TRUE(StateBytes(*rest) == StateBytes(*whole));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, QuantizerResumeTest,
+    ::testing::Values(Quantizers{"lsq", "channel_wise_lsq_weight", "lsq_act"},
+                      Quantizers{"lsq_per_tensor", "lsq_weight", "lsq_act", false, false, "mse"},
+                      Quantizers{"lsq_plus", "channel_wise_lsq_weight", "lsq_plus_act", false},
+                      Quantizers{"range", "range_abs_max", "range_abs_max", true, false,
+                                 "percentile"},
+                      Quantizers{"range_asymmetric", "range_abs_max", "range_abs_max", false},
+                      Quantizers{"moving_average", "moving_average_abs_max",
+                                 "moving_average_abs_max", true, true},
+                      Quantizers{"dorefa", "dorefa_weight", "abs_max", true, false, "kl"},
+                      Quantizers{"reference", "channel_wise_abs_max", "abs_max", true, true}),
+    [](const auto& param) { return std::string(param.param.name); });
 
 TEST(TrainingLoopTest, LearnsATinySet) {
   const auto loader = MakeLoader();
