@@ -96,11 +96,12 @@ absl::StatusOr<const Setting*> FindSetting(absl::string_view key) {
   return bare.front();
 }
 
-// JSON if it is JSON, else text; a list of texts where the key's default is a list.
+// JSON if it is JSON, else text; a list, of texts or of one object, where the key's default is one.
 json QuantValue(absl::string_view text, bool wants_list) {
   json value = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) value = std::string(text);
   if (!wants_list || value.is_array() || value.is_null()) return value;
+  if (value.is_object()) return json::array({value});  // a single override
   json list = json::array();
   for (const absl::string_view item : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
     list.push_back(std::string(absl::StripAsciiWhitespace(item)));

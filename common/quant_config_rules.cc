@@ -204,6 +204,13 @@ absl::Status CheckStorage(const QuantConfig& config, const Settings& settings) {
         "dtype", absl::StrCat("\"int4\" while weight_bits is ", config.weight_bits),
         "\"int8\", or weight_bits of at most 4, for some layers (overrides) at least");
   }
+  for (const Setting<std::string>& type : settings.weight_types) {
+    if (config.dtype != "int4" || type.value != "dorefa_weight") continue;
+    return QuantRefused("dtype",
+                        absl::StrCat("\"int4\" while ", type.path,
+                                     " is \"dorefa_weight\", whose integers need one bit more"),
+                        absl::StrCat("\"int8\", or another ", type.path));
+  }
   if (config.dtype == "uint8" && !AnyAtMost(settings.weight_bits, kByteBits)) {
     return QuantRefused("dtype",
                         absl::StrCat("\"uint8\" while weight_bits is ", config.weight_bits,

@@ -31,8 +31,7 @@ constexpr QuantProfile kProfiles[] = {
      .max_bits = 8,
      .weight_dtypes = kInt8,
      .activation_dtypes = kInt8,
-     .rounds_half_away = true,
-     .passes_all_gradients = true},
+     .follows_reference = true},
 };
 
 }  // namespace

@@ -15,10 +15,9 @@ struct QuantProfile {
   bool asymmetric = false;  // zero points other than 0 (or, for unsigned integers, the middle)
   absl::Span<const absl::string_view> weight_dtypes;
   absl::Span<const absl::string_view> activation_dtypes;
-  // Rounding of halves: away from 0, or else to the even neighbour.
-  bool rounds_half_away = false;
-  // Whether gradients pass outside the threshold, too.
-  bool passes_all_gradients = false;
+  // Rounding, gradients and start values are the reference's (engine: UseReference). Else halves
+  // are rounded to the even neighbour and gradients masked outside the threshold.
+  bool follows_reference = false;
 };
 
 // Of a name of SupportedProfiles(); null for another.

@@ -74,7 +74,7 @@ constexpr QuantValue kCalibrators[] = {
 
 constexpr QuantValue kPactSettings[] = {
     {"calibrated", "alpha starts at the calibrated s; L2 decay 1e-4"},
-    {"alpha100", "alpha starts at 100; learning rate times 1000"},
+    {"alpha100", "alpha starts at 100; learning rate times 1000, decay as of weights"},
     {"alpha20", "alpha starts at 20; L2 decay 1e-4"},
 };
 

@@ -125,7 +125,7 @@ absl::StatusOr<std::string> ExplainKeyText(absl::string_view key, size_t columns
     AppendHanging(
         out, "  Example", 11,
         R"([{"pattern": "head", "weight_bits": 8}, {"pattern": "^conv1$", "skip": true}])", width);
-    out += "\nKeys of an entry; more of each: quantry explain overrides.KEY\n";
+    out += "\nKeys of an entry; more: quantry explain overrides.KEY\n";
     for (const QuantKeyHelp& entry : QuantConfigHelp()) {
       absl::string_view name = entry.name;
       if (!absl::ConsumePrefix(&name, kOverridePrefix)) continue;

@@ -285,6 +285,12 @@ std::string CapabilitiesTable(const v1::Capabilities& capabilities) {
   fields.Add("Weight quantizers", absl::StrJoin(capabilities.weight_quantizers(), ", "));
   fields.Add("Activation quantizers", absl::StrJoin(capabilities.activation_quantizers(), ", "));
   fields.Add("Preprocessors", absl::StrJoin(capabilities.preprocessors(), ", "));
+  fields.Add("PACT settings", absl::StrJoin(capabilities.pact_settings(), ", "));
+  fields.Add("Calibrators", absl::StrJoin(capabilities.calibrators(), ", "));
+  fields.Add("Profiles", absl::StrJoin(capabilities.profiles(), ", "));
+  fields.Add("Layer types", absl::StrJoin(capabilities.layer_types(), ", "));
+  fields.Add("Weight dtypes", absl::StrJoin(capabilities.weight_dtypes(), ", "));
+  fields.Add("Activation dtypes", absl::StrJoin(capabilities.activation_dtypes(), ", "));
   fields.Add("Bits", absl::StrCat(capabilities.min_bits(), " to ", capabilities.max_bits()));
   fields.Add("Dataset schemes", absl::StrJoin(capabilities.dataset_schemes(), ", "));
   fields.Add("Largest upload", FormatBytes(capabilities.max_upload_bytes()));

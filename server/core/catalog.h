@@ -7,7 +7,7 @@
 namespace quantry::server {
 
 // What jobs may ask for in this release: GetCapabilities shows it, validation enforces it. The
-// lists mirror the engine's tables, which the server can't include. (Quantizers and bits: see
+// lists mirror the engine's tables, which the server can't include. (Values of quant_config: see
 // common/quant_config.h; datasets: common/dataset_schemes.h.)
 
 absl::Span<const absl::string_view> JobModes();        // "float", "evaluate"

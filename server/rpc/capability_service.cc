@@ -30,6 +30,12 @@ grpc::Status CapabilityService::GetCapabilities(grpc::ServerContext*,
     Fill(SupportedWeightQuantizers(), *response->mutable_weight_quantizers());
     Fill(SupportedActivationQuantizers(), *response->mutable_activation_quantizers());
     Fill(SupportedPreprocessors(), *response->mutable_preprocessors());
+    Fill(SupportedProfiles(), *response->mutable_profiles());
+    Fill(SupportedLayerTypes(), *response->mutable_layer_types());
+    Fill(SupportedWeightDtypes(), *response->mutable_weight_dtypes());
+    Fill(SupportedActivationDtypes(), *response->mutable_activation_dtypes());
+    Fill(SupportedCalibrators(), *response->mutable_calibrators());
+    Fill(SupportedPactSettings(), *response->mutable_pact_settings());
     Fill(DatasetSchemeNames(), *response->mutable_dataset_schemes());
     response->set_min_bits(kMinQuantBits);
     response->set_max_bits(kMaxQuantBits);

@@ -336,5 +336,19 @@ TEST_F(CliTest, HelpNamesExitCodesAndSettings) {
               AllOf(HasSubstr("training.epochs"), HasSubstr("quant.weight_bits")));
 }
 
+TEST_F(CliTest, ExplainNeedsNoServerAndNamesTheNearestKey) {
+  const std::vector<std::string> nowhere = {"QUANTRY_SERVER=localhost:1"};
+  const CliResult one = RunCli({"explain", "weight_bits"}, nowhere);
+  EXPECT_EQ(one.exit_code, 0);
+  EXPECT_THAT(one.out, AllOf(StartsWith("weight_bits\n"), HasSubstr("whole numbers from 2 to 16")));
+  const CliResult json = RunCli({"--json", "explain", "dtype"}, nowhere);
+  EXPECT_THAT(json.out,
+              AllOf(StartsWith("{\"name\":\"dtype\""), HasSubstr("\"default\":\"int8\"")));
+  const CliResult wrong = RunCli({"explain", "dtyp"}, nowhere);
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("did you mean 'dtype'?"));
+  EXPECT_EQ(wrong.out, "");
+}
+
 }  // namespace
 }  // namespace quantry::client

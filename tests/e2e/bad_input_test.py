@@ -81,7 +81,7 @@ class BadInputTest(unittest.TestCase):
                      "--mode", "float")
 
     def test_one_bit_weights(self):
-        self.refused("whole numbers from 2 to 8", "--model", "builtin:resnet18",
+        self.refused("whole numbers from 2 to 16", "--model", "builtin:resnet18",
                      "--dataset", GLYPHS, "--mode", "qat", "--set", "quant.weight_bits=1")
 
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/quant_config.h"
 #include "quantry/v1/spec.pb.h"
 
 namespace quantry::server {
@@ -51,6 +53,31 @@ TEST(Catalog, ModelsAreThoseOfTheZoo) {
   for (const absl::string_view name : BuiltinModels()) {
     EXPECT_TRUE(absl::StrContains(text, absl::StrCat("\"", name, "\""))) << name;
   }
+}
+
+// The names that follow `before` in a file of the source tree.
+std::vector<std::string> NamesBehind(const std::string& path, const std::string& before) {
+  std::ifstream file(absl::StrCat(QUANTRY_SOURCE_DIR, "/", path));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> names;
+  for (size_t at = text.find(before); at != std::string::npos; at = text.find(before, at + 1)) {
+    const size_t begin = at + before.size();
+    names.push_back(text.substr(begin, text.find('"', begin) - begin));
+  }
+  return names;
+}
+
+// What quant_config accepts is what the engine's tables hold, line by line.
+TEST(Catalog, NamesOfQuantConfigAreThoseOfTheEnginesTables) {
+  std::set<absl::string_view> quantizers;
+  for (const absl::string_view name : SupportedWeightQuantizers()) quantizers.insert(name);
+  for (const absl::string_view name : SupportedActivationQuantizers()) quantizers.insert(name);
+  EXPECT_THAT(NamesBehind("worker/engine/quant/quantizer.cc", ".name = \""),
+              testing::UnorderedElementsAreArray(quantizers));
+  EXPECT_THAT(NamesBehind("worker/engine/quant/calibrator.cc", ".name = \""),
+              testing::UnorderedElementsAreArray(SupportedCalibrators()));
+  EXPECT_THAT(NamesBehind("worker/engine/passes/layer_kinds.cc", "    {\""),
+              testing::UnorderedElementsAreArray(SupportedLayerTypes()));
 }
 
 }  // namespace

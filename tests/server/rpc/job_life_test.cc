@@ -282,6 +282,16 @@ TEST_F(JobLifeTest, CapabilitiesShowWorkersAndLimits) {
   EXPECT_EQ(capabilities.max_upload_bytes(), 4 << 20);
   EXPECT_EQ(capabilities.max_device_count(), 64);
   EXPECT_THAT(capabilities.modes(), SizeIs(4));
+  EXPECT_THAT(capabilities.profiles(),
+              testing::ElementsAre("onnxruntime", "tensorrt", "openvino", "paddle"));
+  EXPECT_THAT(capabilities.layer_types(), testing::Contains("Conv3DTranspose"));
+  EXPECT_THAT(capabilities.weight_dtypes(), testing::ElementsAre("int8", "uint8", "int4"));
+  EXPECT_THAT(capabilities.activation_dtypes(), testing::ElementsAre("int8", "uint8"));
+  EXPECT_THAT(capabilities.calibrators(),
+              testing::ElementsAre("abs_max", "percentile", "mse", "kl"));
+  EXPECT_THAT(capabilities.pact_settings(),
+              testing::ElementsAre("calibrated", "alpha100", "alpha20"));
+  EXPECT_EQ(capabilities.max_bits(), 16);
   ASSERT_THAT(capabilities.workers(), SizeIs(1));
   EXPECT_EQ(capabilities.workers(0).name(), "workers/w");
   EXPECT_TRUE(capabilities.workers(0).alive());

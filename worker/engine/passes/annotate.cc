@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/quant_profile.h"
 #include "common/status_macros.h"
 #include "worker/engine/passes/layer_choices.h"
 #include "worker/engine/quant/quantizer.h"
@@ -15,26 +16,39 @@ bool IsPerChannel(absl::string_view quantizer) {
   return def != nullptr && def->per_channel;
 }
 
+// What holds for every tensor alike.
+void ApplyGeneral(const QuantConfig& config, FakeQuantizeSpec& spec) {
+  spec.moving_rate = static_cast<float>(config.moving_rate);
+  spec.window_size = config.window_size;
+  spec.calibrator = config.calibrator;
+  spec.calibrator_percentile = static_cast<float>(config.calibrator_percentile);
+  if (FindQuantProfile(config.profile)->follows_reference) UseReference(spec);
+}
+
 FakeQuantizeSpec WeightSpec(const QuantConfig& config, const LayerChoice& choice) {
-  return {.quantizer = choice.weight_quantize_type,
-          .bits = choice.weight_bits,
-          .axis = IsPerChannel(choice.weight_quantize_type) ? choice.layer.weight_axis : -1,
-          .is_weight = true,
-          .moving_rate = static_cast<float>(config.moving_rate),
-          .window_size = config.window_size,
-          .pact = config.weight_preprocess_type.has_value()};
+  FakeQuantizeSpec spec = {
+      .quantizer = choice.weight_quantize_type,
+      .bits = choice.weight_bits,
+      .axis = IsPerChannel(choice.weight_quantize_type) ? choice.layer.weight_axis : -1,
+      .is_weight = true,
+      .pact = config.weight_preprocess_type.has_value()};
+  ApplyGeneral(config, spec);
+  return spec;
 }
 
 FakeQuantizeSpec ActivationSpec(const QuantConfig& config, const LayerChoice& choice) {
-  return {.quantizer = choice.activation_quantize_type,
-          .bits = choice.activation_bits,
-          .axis = -1,
-          .is_weight = false,
-          .symmetric = config.activation_symmetric,
-          .moving_rate = static_cast<float>(config.moving_rate),
-          .window_size = config.window_size,
-          .pact = config.activation_preprocess_type.has_value()};
+  FakeQuantizeSpec spec = {.quantizer = choice.activation_quantize_type,
+                           .bits = choice.activation_bits,
+                           .axis = -1,
+                           .is_weight = false,
+                           .symmetric = config.activation_symmetric,
+                           .pact = config.activation_preprocess_type.has_value()};
+  ApplyGeneral(config, spec);
+  return spec;
 }
+
+// Whether a reader takes the values and not only their shape.
+bool ReadsValues(const Node& node) { return node.op() != "Shape" && node.op() != "Size"; }
 
 // Collects tensors, each once per way of quantizing it.
 class PlanBuilder {
@@ -48,9 +62,11 @@ class PlanBuilder {
   // All uses of the value that no layer has asked for itself.
   void AddOutput(Value* value, const FakeQuantizeSpec& spec) {
     for (const Use& use : value->uses()) {
-      if (!IsTaken(use)) PlannedFor(value, spec).uses.push_back(use);
+      if (ReadsValues(*use.node) && !IsTaken(use)) PlannedFor(value, spec).uses.push_back(use);
     }
   }
+
+  void AddLayer(Node* node) { plan_.layers.push_back(node); }
 
   QuantPlan Take() { return std::move(plan_); }
 
@@ -93,6 +109,7 @@ absl::StatusOr<QuantPlan> Annotate(const Graph& graph, const QuantConfig& config
   for (const LayerChoice& choice : choices) {
     QUANTRY_RETURN_IF_ERROR(CheckQuantizers(choice));
     Node* node = choice.layer.node;
+    builder.AddLayer(node);
     for (const size_t slot : choice.layer.activation_slots) {
       builder.Add(node, slot, ActivationSpec(config, choice));
     }
@@ -105,7 +122,9 @@ absl::StatusOr<QuantPlan> Annotate(const Graph& graph, const QuantConfig& config
       builder.AddOutput(choice.layer.node->output(), ActivationSpec(config, choice));
     }
   }
-  return builder.Take();
+  QuantPlan plan = builder.Take();
+  if (config.output_scales) plan.output_moving_rate = config.moving_rate;
+  return plan;
 }
 
 bool FoldsBatchNormBeforeTraining(const QuantConfig& config) {

@@ -28,6 +28,7 @@ struct PlannedTensor {
 
 // What is to be quantized; points into the graph it was made for.
 struct QuantPlan {
+  std::vector<Node*> layers;           // that are quantized, in topological order
   std::vector<PlannedTensor> tensors;  // in topological order of the layers, input before weight
   // The share of the past with which the scale of each layer's output is followed
   // (passes/output_scales.h), in (0, 1). Absent: it is not.

@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <unordered_set>
-
 #include "absl/strings/str_cat.h"
 #include "worker/engine/ops/observe_output.h"
 #include "worker/engine/passes/edit.h"
@@ -52,12 +50,7 @@ void Follow(Graph& graph, const Node& layer, double moving_rate) {
 }  // namespace
 
 void FollowOutputs(Graph& graph, const QuantPlan& plan) {
-  std::unordered_set<const Node*> seen;
-  for (const PlannedTensor& planned : plan.tensors) {
-    for (const Use& use : planned.uses) {
-      if (seen.insert(use.node).second) Follow(graph, *use.node, *plan.output_moving_rate);
-    }
-  }
+  for (const Node* layer : plan.layers) Follow(graph, *layer, *plan.output_moving_rate);
 }
 
 std::vector<OutputScale> OutputScales(const Graph& graph) {
