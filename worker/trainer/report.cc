@@ -3,6 +3,7 @@
 #include <google/protobuf/stubs/common.h>
 #include <torch/version.h>
 
+#include <cmath>
 #include <opencv2/core/version.hpp>
 
 namespace quantry::trainer {
@@ -82,7 +83,20 @@ Json ToJson(const v1::MixedPrecision& choice) {
   return json;
 }
 
+// How far the written file is from what was trained.
+Json ArtifactCheckOf(const v1::Result& result) {
+  const double difference = Top1Difference(result);
+  return {{"top1_difference", difference},
+          {"allowed", kAllowedTop1Difference},
+          {"passed", std::abs(difference) <= kAllowedTop1Difference},
+          {"max_output_difference", result.max_output_difference()}};
+}
+
 }  // namespace
+
+double Top1Difference(const v1::Result& result) {
+  return result.artifact_top1() - result.fake_quant_top1();
+}
 
 Json LibraryVersions() {
   return {{"quantry", QUANTRY_VERSION},
@@ -105,6 +119,9 @@ std::string MakeReport(const RunRecord& record) {
       {"versions", LibraryVersions()}};
   if (record.result.has_max_output_difference()) {
     report["max_output_difference"] = record.result.max_output_difference();
+  }
+  if (record.result.has_fake_quant_top1() && record.result.has_artifact_top1()) {
+    report["artifact_check"] = ArtifactCheckOf(record.result);
   }
   report["metrics"] = Json::array();
   for (const v1::Metrics& metrics : record.metrics) report["metrics"].push_back(ToJson(metrics));

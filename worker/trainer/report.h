@@ -27,6 +27,12 @@ struct RunRecord {
   std::vector<engine::Distribution> distributions;
 };
 
+// Top-1 of the written file less that of the fake-quantized model; a share, as those are.
+double Top1Difference(const v1::Result& result);
+
+// How large that may be at most before a warning is given: 0.1 points.
+inline constexpr double kAllowedTop1Difference = 0.001;
+
 // The content of report.json.
 std::string MakeReport(const RunRecord& record);
 

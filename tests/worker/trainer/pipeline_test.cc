@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
 #include "common/files.h"
 #include "nlohmann/json.hpp"
 #include "tests/worker/trainer/recording_sink.h"
+#include "worker/engine/export/write_onnx.h"
+#include "worker/engine/import/import_onnx.h"
 #include "worker/engine/train/checkpoint.h"
 #include "worker/trainer/failure.h"
 
@@ -128,7 +131,8 @@ TEST_F(PipelineTest, QuantizesATorchScriptModel) {
   const auto result = Run(options, "script");
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->fake_quant_top1(), result->artifact_top1());
-  EXPECT_EQ(result->layers_size(), 8);  // weight and input of three convolutions and of fc
+  // Weight and input of three convolutions and of fc, and what the skip connection adds.
+  EXPECT_EQ(result->layers_size(), 9);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "script" / "model.onnx"));
 }
 
@@ -141,8 +145,55 @@ TEST_F(PipelineTest, PtqQuantizesWithoutTraining) {
   EXPECT_EQ(result->train_seconds(), 0.0);
   EXPECT_LT(result->model_size_bytes(), 0.4 * result->float_model_size_bytes());
   EXPECT_NEAR(result->fake_quant_top1(), result->artifact_top1(), 0.1);
-  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 6);
-  EXPECT_TRUE(std::filesystem::exists(folder_ / "ptq" / "verification.npy"));
+  EXPECT_EQ(sink_.Count(v1::TrainerEvent::kArtifact), 8);
+  for (const char* name : {"verification.npy", "model.pt", "scales.json"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "ptq" / name)) << name;
+  }
+  const nlohmann::json check = Report("ptq")["artifact_check"];
+  EXPECT_NEAR(check["top1_difference"].get<double>(),
+              result->artifact_top1() - result->fake_quant_top1(), 1e-9);
+  EXPECT_EQ(check["allowed"], 0.001);
+  EXPECT_EQ(check["passed"], std::abs(check["top1_difference"].get<double>()) <= 0.001);
+  const auto scales = nlohmann::json::parse(*ReadFile(folder_ / "ptq" / "scales.json"));
+  EXPECT_EQ(scales["profile"], "onnxruntime");
+  ASSERT_GT(scales["tensors"].size(), 0u);
+  for (const nlohmann::json& tensor : scales["tensors"]) {
+    EXPECT_EQ(tensor["scale"].size(), tensor["zero_point"].size());
+    EXPECT_EQ(tensor["scale"].size(), tensor["range"].size());
+    EXPECT_GT(tensor["layers"].size(), 0u) << tensor["tensor"];
+    EXPECT_EQ(tensor["dtype"], tensor["role"] == "weight" ? "int8" : "uint8");
+  }
+}
+
+// x - det(x) * 0 and a layer: Det has no form in TorchScript.
+TEST_F(PipelineTest, AnOperatorWithoutTorchScriptFormIsAWarning) {
+  const RunOptions quantized = TinyQuantized(RunMode::kPtq);
+  engine::Graph graph = engine::ImportOnnxFile(quantized.model_path).value();
+  engine::Value* input = graph.inputs().at(0);
+  const engine::Node* det = graph.AddNode("Det", "the.det", {input});
+  engine::Value* zero =
+      graph.AddInitializer("zero", at::zeros({1}), engine::InitializerRole::kConstant);
+  const engine::Node* nothing = graph.AddNode("Mul", "nothing", {det->output(), zero});
+  const engine::Node* mean =
+      graph.AddNode("ReduceMean", "mean", {nothing->output()}, {{"keepdims", int64_t{0}}});
+  engine::Node* sum = graph.AddNode("Add", "sum", {input, mean->output()});
+  graph.ReplaceAllUses(input, sum->output());
+  graph.SetInput(graph.FindNode("the.det"), 0, input);
+  graph.SetInput(sum, 0, input);
+  RunOptions options = quantized;
+  options.model_path = folder_ / "det.onnx";
+  ASSERT_TRUE(engine::WriteOnnxFile(graph, options.model_path).ok());
+  const auto result = Run(options, "det");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "det" / "model.onnx"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "det" / "model.pt"));
+  int warnings = 0;
+  for (const v1::TrainerEvent& event : sink_.events) {
+    if (!event.has_log() || event.log().level() != v1::LogLine::WARNING) continue;
+    EXPECT_THAT(event.log().message(), HasSubstr("node 'the.det' (Det)"));
+    ++warnings;
+  }
+  EXPECT_EQ(warnings, 1);
 }
 
 TEST_F(PipelineTest, PtqEqualizesAndCorrectsWhereAsked) {

@@ -138,32 +138,23 @@ Operand Lowering::Constant(const at::Tensor& tensor) {
 
 Operand Lowering::Emit(const std::string& op, const std::vector<Operand>& inputs,
                        AttributeMap attributes) {
-  return EmitMany(op, inputs, std::move(attributes), 1).front();
-}
-
-std::vector<Operand> Lowering::EmitMany(const std::string& op, const std::vector<Operand>& inputs,
-                                        AttributeMap attributes, size_t count) {
   std::vector<Value*> values;
   for (const Operand& input : inputs) values.push_back(input.value);
   while (!values.empty() && values.back() == nullptr) values.pop_back();
   const OperatorDef* def = FindOperator(op);
   TORCH_CHECK(def != nullptr, "needs the operator '", op, "', which is not supported");
-  const Node* node = graph_.AddNode(op, NodeName(op, inputs), values, std::move(attributes),
-                                    std::vector<std::string>(count));
+  const Node* node = graph_.AddNode(op, NodeName(op, inputs), values, std::move(attributes));
   const absl::Status status = VerifyOperator(*node, *def);
   TORCH_CHECK(status.ok(), op, ": ", std::string(status.message()));
-  std::array<std::vector<at::Tensor>, kLanes> shapes;
+  std::array<at::Tensor, kLanes> shapes;
   for (size_t lane = 0; lane < kLanes; ++lane) {
     std::vector<at::Tensor> tensors;
     for (size_t i = 0; i < values.size(); ++i) tensors.push_back(inputs[i].lanes[lane]);
-    shapes[lane] = ShapesOf(*node, *def, tensors);
-    TORCH_CHECK(shapes[lane].size() == count, op, " gives ", shapes[lane].size(), " outputs");
+    const std::vector<at::Tensor> outputs = ShapesOf(*node, *def, tensors);
+    TORCH_CHECK(outputs.size() == 1, op, " gives ", outputs.size(), " outputs");
+    shapes[lane] = outputs.front();
   }
-  std::vector<Operand> outputs;
-  for (size_t i = 0; i < count; ++i) {
-    outputs.push_back(Register(node->output(i), {shapes[0][i], shapes[1][i]}));
-  }
-  return outputs;
+  return Register(node->output(), shapes);
 }
 
 Lanes Lowering::Overwrite(const Lanes& self, const Operand& result) {

@@ -47,9 +47,6 @@ class Lowering {
   // operator on zeros. An operator that the engine lacks is an error.
   Operand Emit(const std::string& op, const std::vector<Operand>& inputs,
                AttributeMap attributes = {});
-  // For Split: `count` outputs.
-  std::vector<Operand> EmitMany(const std::string& op, const std::vector<Operand>& inputs,
-                                AttributeMap attributes, size_t count);
   // `self` stands for `result` from now on; views of it must not be used any more.
   Lanes Overwrite(const Lanes& self, const Operand& result);
   // `view` shares memory with `base`.

@@ -290,6 +290,69 @@ TEST(ToQdqFormTest, PackedWeightsTakeHalfAByte) {
   }
 }
 
+// Layers of other kinds, one after the other, on rows of 12.
+Graph BuildKinds() {
+  at::manual_seed(31);
+  Graph graph;
+  const auto node = [&](const char* op, const char* name, std::vector<Value*> inputs,
+                        AttributeMap attributes = {}) {
+    return graph.AddNode(op, name, std::move(inputs), std::move(attributes))->output();
+  };
+  const auto weight = [&](const char* name, at::IntArrayRef sizes) {
+    return graph.AddInitializer(name, at::randn(sizes) * 0.3, InitializerRole::kParameter);
+  };
+  Value* input = graph.AddInput("input", {.dtype = at::kFloat});
+  Value* x = node("Conv", "conv", {input, weight("conv.weight", {6, 4, 3}), weight("b1", {6})},
+                  {{"pads", std::vector<int64_t>{1, 1}}});
+  x = node("ConvTranspose", "up", {x, weight("up.weight", {6, 5, 2}), weight("b2", {5})},
+           {{"strides", std::vector<int64_t>{2}}});
+  x = node("Relu", "relu", {x});
+  Value* turned = node("Transpose", "turned", {x}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+  x = node("MatMul", "product", {x, turned});
+  Value* gate = node("Sigmoid", "gate", {x});
+  Value* gated = node("Mul", "gated", {x, gate});
+  x = node("Add", "sum", {x, gated});
+  x = node("Concat", "both", {x, gated}, {{"axis", int64_t{1}}});
+  x = node("MaxPool", "largest", {x}, {{"kernel_shape", std::vector<int64_t>{2}}});
+  x = node("AveragePool", "mean", {x}, {{"kernel_shape", std::vector<int64_t>{2}}});
+  graph.AddOutput(node("Conv", "last", {x, weight("last.weight", {3, 10, 1}), weight("b3", {3})}));
+  return graph;
+}
+
+TEST(ToQdqKindsTest, EveryKindOfLayerReadsQuantizedTensors) {
+  for (const char* profile : {"onnxruntime", "openvino", "paddle"}) {
+    SCOPED_TRACE(profile);
+    QuantConfig config;
+    config.profile = profile;
+    config.quantizable_layer_type = {"Conv1D", "Conv1DTranspose", "MatMul",  "Add",
+                                     "Mul",    "Concat",          "MaxPool", "AveragePool"};
+    const at::Tensor data = (at::manual_seed(9), at::randn({16, 4, 12}));
+    const Graph trained = FittedToProfile(BuildKinds(), config, data);
+    const auto qdq = ToQdq(trained, QdqOptionsOf(config));
+    ASSERT_TRUE(qdq.ok()) << qdq.status();
+    const auto reads = [&](const char* name, size_t slot) -> const Node& {
+      const Node* producer = qdq->FindNode(name)->input(slot)->producer();
+      EXPECT_NE(producer, nullptr);
+      EXPECT_EQ(producer->op(), "DequantizeLinear") << name << " " << slot;
+      return *producer;
+    };
+    for (const char* name : {"conv", "up", "product", "gated", "sum", "last"}) {
+      reads(name, 0);
+      reads(name, 1);
+    }
+    reads("mean", 0);
+    // One scale per output channel: axis 1 of ConvTranspose's weight.
+    EXPECT_EQ(reads("up", 1).Int("axis", -1), 1);
+    EXPECT_EQ(reads("up", 1).input(1)->tensor().numel(), 5);
+    EXPECT_EQ(reads("conv", 1).Int("axis", -1), 0);
+    EXPECT_LT(RelativeError(RunGraph(*qdq, data), RunGraph(trained, data)), 0.02);
+    const auto bytes = WriteOnnx(*qdq);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    EXPECT_TRUE(
+        at::allclose(RunGraph(*ImportOnnx(*bytes), data), RunGraph(*qdq, data), 1e-5, 1e-6));
+  }
+}
+
 // One layer: the only differences are float rounding and the rounded bias.
 TEST(ToQdqExactTest, OneLayerDiffersByTheBiasStepAtMost) {
   const std::pair<const char*, const char*> quantizers[] = {
