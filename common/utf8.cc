@@ -47,4 +47,15 @@ std::string ToValidUtf8(absl::string_view text) {
   return result;
 }
 
+std::string ToPlainText(absl::string_view text, size_t most_bytes) {
+  const bool cut = text.size() > most_bytes;
+  std::string result = ToValidUtf8(text.substr(0, most_bytes));
+  for (char& c : result) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) c = '?';
+  }
+  if (cut) result.append("...");
+  return result;
+}
+
 }  // namespace quantry

@@ -2,7 +2,7 @@
 # Installs what the tests need, builds, and runs them.
 # Usage: tests/run.sh [--full] [PRESET ...]
 #   PRESET  release, asan, tsan or dev; default: release asan
-#   --full  adds the long tests (label "long") to those of release
+#   --full  adds the long tests (label "long") to those of release, and runs each fuzzer for a minute
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source deploy/packages.sh
@@ -37,6 +37,10 @@ for preset in "${presets[@]}"; do
     { tail -n 30 "build/configure-$preset.log" >&2; exit 1; }
   cmake --build --preset "$preset"
   labels=(-LE long)
-  if $full && [[ $preset == release ]]; then labels=(); fi
-  ctest --preset "$preset" --no-tests=error -j "$(nproc)" "${labels[@]}"
+  fuzz=()
+  if $full && [[ $preset == release ]]; then
+    labels=()
+    fuzz=(QUANTRY_FUZZ_SECONDS=60 QUANTRY_FUZZ_ROUNDS=3000)
+  fi
+  env "${fuzz[@]}" ctest --preset "$preset" --no-tests=error -j "$(nproc)" "${labels[@]}"
 done

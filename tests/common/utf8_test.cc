@@ -13,5 +13,15 @@ TEST(Utf8Test, KeepsWhatIsValidAndReplacesEachOtherByte) {
   EXPECT_EQ(ToValidUtf8(absl::string_view("a\0b", 3)), "a?b");
 }
 
+TEST(ToPlainTextTest, HasNoControlCharactersAndAnEnd) {
+  EXPECT_EQ(ToPlainText("a\tb\nc"), "a\tb\nc");
+  EXPECT_EQ(ToPlainText(std::string("\0\x01\r\x7f\xff\x1b[1m", 9)),
+            "?????"
+            "?[1m");
+  EXPECT_EQ(ToPlainText("\xc3\xa9"), "\xc3\xa9");
+  EXPECT_EQ(ToPlainText(std::string(10, 'x'), 4), "xxxx...");
+  EXPECT_EQ(ToPlainText("xxx\xc3\xa9", 4), "xxx?...");  // the cut may fall into a character
+}
+
 }  // namespace
 }  // namespace quantry

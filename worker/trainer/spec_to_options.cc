@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
+#include "common/utf8.h"
 #include "worker/engine/train/pact_settings.h"
 #include "worker/trainer/failure.h"
 #include "worker/trainer/modes/mode.h"
@@ -331,8 +332,8 @@ absl::StatusOr<v1::TrainerSpec> ParseSpec(absl::string_view json) {
   v1::TrainerSpec spec;
   const auto status = google::protobuf::util::JsonStringToMessage(std::string(json), &spec);
   if (!status.ok()) {
-    return WithReason(absl::InvalidArgumentError(
-                          absl::StrCat("the spec is not valid: ", std::string(status.message()))),
+    return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                          "the spec is not valid: ", ToPlainText(std::string(status.message())))),
                       "SPEC_INVALID");
   }
   return spec;

@@ -4,6 +4,8 @@
 #include <c10/util/Exception.h>
 
 #include <exception>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -57,6 +59,12 @@ absl::Status Evaluate(const Step& step, absl::Span<const at::Tensor> inputs,
     const bool memory = absl::StrContains(message, "can't allocate memory") ||
                         dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
     return memory ? absl::ResourceExhaustedError(message) : absl::InvalidArgumentError(message);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(Describe(*step.node, inputs), ": there is not enough memory"));
+  } catch (const std::runtime_error& error) {  // ATen's, of some shapes
+    return absl::InvalidArgumentError(
+        absl::StrCat(Describe(*step.node, inputs), ": ", error.what()));
   } catch (const std::exception& error) {
     return absl::InternalError(absl::StrCat(Describe(*step.node, inputs), ": ", error.what()));
   }

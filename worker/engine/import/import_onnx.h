@@ -15,7 +15,8 @@ namespace quantry::engine {
 // canonical form (passes/canonicalize), parameters and buffers have their roles by the operator
 // table. Weights of int8/int32 initializers (QDQ files) stay as they are.
 // INVALID_ARGUMENT with a sentence for people: not an ONNX file, truncated, unknown operator (names
-// node and operator), cycle, dimensions that overflow, external data outside the model's folder.
+// node and operator), cycle, dimensions that overflow, external data outside the model's folder,
+// control flow that depends on data, a weight that is not finite.
 absl::StatusOr<Graph> ImportOnnx(absl::string_view bytes);
 absl::StatusOr<Graph> ImportOnnxFile(const std::filesystem::path& path);
 

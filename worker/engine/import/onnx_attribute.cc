@@ -34,9 +34,7 @@ absl::StatusOr<Attribute> ReadAttribute(const onnx::AttributeProto& proto,
     }
     case onnx::AttributeProto::GRAPH:
     case onnx::AttributeProto::GRAPHS:
-      return absl::InvalidArgumentError(
-          "holds a sub-graph: control flow (If, Loop, Scan) is not supported; export the model "
-          "with fixed control flow");
+      return absl::InvalidArgumentError("holds a sub-graph, which only If, Loop and Scan may have");
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("is of kind ", static_cast<int>(proto.type()),

@@ -48,6 +48,9 @@ std::vector<at::Tensor> Dft(const Node& node, absl::Span<const at::Tensor> input
 }
 
 absl::Status ValidateDft(const Node& node) {
+  if (node.input(2) != nullptr) {
+    return absl::InvalidArgumentError("has 3 inputs; the axis is one only from opset 20 on");
+  }
   QUANTRY_RETURN_IF_ERROR(CheckAxis(node, "axis"));
   QUANTRY_RETURN_IF_ERROR(CheckInt(node, "inverse", 0, 1));
   return CheckInt(node, "onesided", 0, node.Int("inverse", 0) != 0 ? 0 : 1);
@@ -147,7 +150,7 @@ std::vector<at::Tensor> MelWeights(const Node& node, absl::Span<const at::Tensor
 extern const OperatorDef kDFTOperator = {
     .op = "DFT",
     .min_inputs = 1,
-    .max_inputs = 2,
+    .max_inputs = 3,
     .attributes = {{"axis", AttributeKind::kInt},
                    {"inverse", AttributeKind::kInt},
                    {"onesided", AttributeKind::kInt}},

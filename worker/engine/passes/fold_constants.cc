@@ -52,41 +52,77 @@ bool AllConstant(const Node& node) {
   });
 }
 
-// Of integers, as torch counts positions, and not many.
-bool RangeIsSmall(const Node& node) {
+// The elements of a Range of integers, as torch counts positions; empty where these are many.
+std::optional<int64_t> RangeElements(const Node& node) {
   std::vector<int64_t> numbers;
   for (const Value* input : node.inputs()) {
     const auto number = ConstantInts(input);
-    if (!number.has_value() || number->size() != 1) return false;
+    if (!number.has_value() || number->size() != 1) return std::nullopt;
     numbers.push_back(number->front());
   }
   constexpr int64_t kFar = int64_t{1} << 40;
-  return numbers.size() == 3 && numbers[2] != 0 && std::abs(numbers[0]) < kFar &&
-         std::abs(numbers[1]) < kFar &&
-         std::abs((numbers[1] - numbers[0]) / numbers[2]) < kMaxBroadcastElements;
+  const auto is_far = [](int64_t number) { return number <= -kFar || number >= kFar; };
+  if (numbers.size() != 3 || numbers[2] == 0 || is_far(numbers[0]) || is_far(numbers[1])) {
+    return std::nullopt;
+  }
+  const int64_t steps = std::abs((numbers[1] - numbers[0]) / numbers[2]);
+  return steps < kMaxBroadcastElements ? std::optional(steps + 1) : std::nullopt;
 }
 
-bool IsFoldable(const Node& node, const OperatorDef& def) {
-  if (def.evaluate == nullptr || !AllConstant(node)) return false;
-  if (Contains(kMoving, node.op())) return true;
-  if (node.op() == "Range") return RangeIsSmall(node);
+// The most elements that the result may have. Empty: not known, or too many.
+std::optional<int64_t> ElementsOf(const Node& node) {
   int64_t elements = 1;
+  if (Contains(kMoving, node.op())) {
+    int64_t sum = 0;
+    for (const Value* input : node.inputs()) sum += input == nullptr ? 0 : input->tensor().numel();
+    return sum;
+  }
+  if (node.op() == "Range") return RangeElements(node);
   if (Contains(kSized, node.op())) {
     const auto sizes = ConstantInts(node.inputs().back());
-    if (!sizes.has_value()) return false;
+    if (!sizes.has_value()) return std::nullopt;
     for (const int64_t size : *sizes) {
-      if (size < 0 || __builtin_mul_overflow(elements, size, &elements)) return false;
+      if (size < 0 || __builtin_mul_overflow(elements, size, &elements)) return std::nullopt;
     }
   } else if (!Contains(kBroadcasting, node.op())) {
-    return false;
+    return std::nullopt;
   }
-  if (elements > kMaxBroadcastElements) return false;
+  if (elements > kMaxBroadcastElements) return std::nullopt;
   for (const Value* input : node.inputs()) {
     if (input == nullptr) continue;
     const bool overflow = __builtin_mul_overflow(elements, input->tensor().numel(), &elements);
-    if (overflow || elements > kMaxBroadcastElements) return false;
+    if (overflow || elements > kMaxBroadcastElements) return std::nullopt;
   }
-  return true;
+  return elements;
+}
+
+// What folding may still make. A small file can ask for far more than any network needs: by copies
+// of copies of its largest tensor, or by sizes as such.
+class Budget {
+ public:
+  explicit Budget(const Graph& graph) {
+    for (const Value* initializer : graph.initializers()) left_ += initializer->tensor().numel();
+    left_ = 4 * left_ + kSpare;
+  }
+
+  // `elements`: at most how many. Of broadcasting that is far above what comes out, and bounded.
+  bool HasRoomFor(int64_t elements) const {
+    return elements <= left_ || (elements <= kMaxBroadcastElements && left_ > 0);
+  }
+  void Spend(const std::vector<at::Tensor>& results) {
+    for (const at::Tensor& result : results) left_ -= result.numel();
+  }
+
+ private:
+  static constexpr int64_t kSpare = int64_t{1} << 26;
+
+  int64_t left_ = 0;  // elements
+};
+
+bool IsFoldable(const Node& node, const OperatorDef& def, const Budget& budget) {
+  if (def.evaluate == nullptr || !AllConstant(node)) return false;
+  const std::optional<int64_t> elements = ElementsOf(node);
+  return elements.has_value() && budget.HasRoomFor(*elements);
 }
 
 absl::StatusOr<std::vector<at::Tensor>> Evaluate(const Node& node, const OperatorDef& def) {
@@ -176,6 +212,7 @@ void Replace(Graph& graph, Node* node, const std::vector<at::Tensor>& results) {
 
 absl::Status FoldConstants(Graph& graph) {
   QUANTRY_ASSIGN_OR_RETURN(const std::vector<Node*> order, graph.TopologicalOrder());
+  Budget budget(graph);
   for (Node* node : order) {
     if (IsAnyGraphOutput(graph, *node)) continue;
     std::vector<at::Tensor> results;
@@ -184,8 +221,9 @@ absl::Status FoldConstants(Graph& graph) {
     const OperatorDef* def = FindOperator(node->op());
     if (sizes.has_value()) {
       results = {*sizes};
-    } else if (def != nullptr && IsFoldable(*node, *def)) {
+    } else if (def != nullptr && IsFoldable(*node, *def, budget)) {
       QUANTRY_ASSIGN_OR_RETURN(results, Evaluate(*node, *def));
+      budget.Spend(results);
     }
     if (results.size() == node->outputs().size()) Replace(graph, node, results);
   }

@@ -10,7 +10,8 @@ namespace quantry::engine {
 // Cast, Transpose, ...) whose inputs are all kConstant initializers, and Shape, or a Gather from
 // it, where the sizes asked for are known from the value's declared type. Layers, quantizers and
 // whatever reads a parameter stay. Never makes a tensor of more than 2^24 elements by broadcasting:
-// such nodes stay. INVALID_ARGUMENT names a node that its operator can't evaluate.
+// such nodes stay, as do those for which all that is made would come to more than 2^26 elements beside
+// four times those that the graph has. INVALID_ARGUMENT names a node that its operator can't evaluate.
 absl::Status FoldConstants(Graph& graph);
 
 }  // namespace quantry::engine

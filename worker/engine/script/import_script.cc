@@ -14,12 +14,15 @@
 #include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "common/status_macros.h"
+#include "common/utf8.h"
 #include "worker/engine/graph/verify.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/passes/assign_roles.h"
 #include "worker/engine/passes/canonicalize.h"
+#include "worker/engine/passes/check_weights.h"
 #include "worker/engine/script/interpreter.h"
 #include "worker/engine/script/lowering.h"
+#include "worker/engine/script/probe.h"
 
 namespace quantry::engine {
 namespace {
@@ -74,12 +77,27 @@ std::vector<std::string> Lower(const torch::jit::Module& module, const ScriptOpt
   return parameters;
 }
 
+torch::jit::Module LoadModule(absl::string_view bytes) {
+  std::istringstream stream{std::string(bytes)};
+  return torch::jit::load(stream, at::Device(at::kCPU));
+}
+
+// LibTorch's unpickler and compiler are made for files of friends, and crash on some others.
+absl::Status Probe(absl::string_view bytes) {
+  constexpr int64_t kSpareBytes = int64_t{512} << 20;
+  const auto load = [bytes] {
+    const torch::jit::Module module = LoadModule(bytes);
+    torch::jit::Inline(*module.get_method("forward").graph()->copy());
+  };
+  return ProbeInChild(load, {.bytes = 8 * static_cast<int64_t>(bytes.size()) + kSpareBytes});
+}
+
 absl::StatusOr<Graph> Import(absl::string_view bytes, const ScriptOptions& options) {
   if (!LooksLikeTorchScript(bytes) || bytes.size() >= kMaxFileBytes) {
     return absl::InvalidArgumentError("not a TorchScript file of less than 2 GiB");
   }
-  std::istringstream stream{std::string(bytes)};
-  const torch::jit::Module module = torch::jit::load(stream, at::Device(at::kCPU));
+  QUANTRY_RETURN_IF_ERROR(WithContext(Probe(bytes), "the TorchScript model can't be read"));
+  const torch::jit::Module module = LoadModule(bytes);
   Graph graph;
   graph.name = "torchscript";
   graph.doc = "torchscript";
@@ -97,13 +115,14 @@ absl::StatusOr<Graph> Import(absl::string_view bytes, const ScriptOptions& optio
                            value->tensor().scalar_type() == at::kFloat;
     if (trainable) graph.SetRole(value, InitializerRole::kParameter);
   }
+  QUANTRY_RETURN_IF_ERROR(CheckWeights(graph));
   QUANTRY_RETURN_IF_ERROR(Verify(graph));
   QUANTRY_RETURN_IF_ERROR(VerifyOperators(graph));
   return graph;
 }
 
 std::string FirstLine(absl::string_view text) {
-  return std::string(text.substr(0, text.find('\n')));
+  return ToPlainText(text.substr(0, text.find('\n')));
 }
 
 }  // namespace
@@ -116,7 +135,9 @@ bool LooksLikeTorchScript(absl::string_view head) {
 absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOptions& options) {
   const at::NoGradGuard no_grad;
   try {
-    return Import(bytes, options);
+    absl::StatusOr<Graph> graph = Import(bytes, options);
+    if (graph.ok()) return graph;
+    return absl::Status(graph.status().code(), ToPlainText(graph.status().message()));
   } catch (const c10::Error& error) {
     return absl::InvalidArgumentError(absl::StrCat("the TorchScript model can't be read: ",
                                                    FirstLine(error.what_without_backtrace())));

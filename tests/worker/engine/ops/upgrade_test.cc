@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "tests/worker/engine/ops/operator_cases.h"
 #include "worker/engine/evaluate/executor.h"
 #include "worker/engine/graph/verify.h"
@@ -53,6 +55,30 @@ TEST(UpgradeTest, BoundsOfClip) {
   EXPECT_TRUE(at::equal(above.Run(10, x), at::tensor({-1.0f, 3.0f, 6.0f})));
   OldNode wrong("Clip", {{"max", int64_t{6}}});
   EXPECT_THAT(std::string(wrong.Upgrade(10).message()), HasSubstr("'max' has the wrong type"));
+}
+
+TEST(UpgradeTest, NewNamesOfGridSample) {
+  for (const auto& [opset, given, expected] :
+       {std::tuple(20, "cubic", "bicubic"), std::tuple(20, "linear", "bilinear"),
+        std::tuple(20, "nearest", "nearest"), std::tuple(16, "bicubic", "bicubic")}) {
+    OldNode node("GridSample", {{"mode", std::string(given)}});
+    ASSERT_TRUE(node.Upgrade(opset).ok());
+    EXPECT_EQ(node.node->String("mode", ""), expected);
+  }
+}
+
+TEST(UpgradeTest, AxisOfDft) {
+  const at::Tensor x = Numbers({2, 3, 4, 1});
+  OldNode constant("DFT", {});
+  constant.graph.SetInput(constant.node, 2,
+                          constant.graph.AddInitializer("axis", at::scalar_tensor(1, at::kLong),
+                                                        InitializerRole::kConstant));
+  EXPECT_TRUE(at::allclose(constant.Run(20, x).select(-1, 0).select(1, 0), x.sum(1).squeeze(-1)));
+  OldNode none("DFT", {});
+  EXPECT_TRUE(at::allclose(none.Run(20, x).select(-1, 0).select(2, 0), x.sum(2).squeeze(-1)));
+  OldNode computed("DFT", {});
+  computed.graph.SetInput(computed.node, 2, computed.graph.AddInput("axis", {.dtype = at::kLong}));
+  EXPECT_THAT(std::string(computed.Upgrade(20).message()), HasSubstr("constant"));
 }
 
 TEST(UpgradeTest, RatioOfDropout) {
