@@ -14,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/cli_context.h"
 #include "client/cli/download_command.h"
+#include "client/cli/explain_command.h"
 #include "client/cli/job_commands.h"
 #include "client/cli/submit_command.h"
 #include "client/cli/trainer_program.h"
@@ -194,6 +195,14 @@ void AddInspect(CLI::App& app, CommandLine& line) {
   });
 }
 
+void AddExplain(CLI::App& app, CommandLine& line) {
+  CLI::App& command = *app.add_subcommand("explain", "Show what the keys of quant_config mean");
+  const auto key = MakeOptions<std::string>();
+  command.add_option("key", *key, "Only this one, e.g. weight_bits or overrides.pattern");
+  command.callback(
+      [&line, key] { line.action = [&line, key] { return RunExplain(*key, line.context); }; });
+}
+
 struct DatasetOptions {
   std::string uri;
   std::string output;
@@ -273,6 +282,7 @@ int RunCommandLine(int argc, char** argv) {
   AddDownload(app, line);
   AddLogs(app, line);
   AddInspect(app, line);
+  AddExplain(app, line);
   AddDataset(app, line);
   AddPlainCommand(app, line, "capabilities", "Show what the server and its workers can do",
                   RunCapabilities);

@@ -62,7 +62,9 @@ TEST(QuantConfigTest, EverySupportedNameIsAccepted) {
               name);
   }
   for (const absl::string_view name : SupportedActivationQuantizers()) {
-    EXPECT_EQ(ParseQuantConfig("{\"activation_quantize_type\": \"" + std::string(name) + "\"}")
+    const std::string symmetric = name == "lsq_plus_act" ? "false" : "true";
+    EXPECT_EQ(ParseQuantConfig("{\"activation_quantize_type\": \"" + std::string(name) +
+                               "\", \"activation_symmetric\": " + symmetric + "}")
                   ->activation_quantize_type,
               name);
   }
@@ -91,13 +93,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"{'weight_bits': 8}", "JSON", "double quotes"},
         Refusal{R"({"wieght_bits": 8})", "wieght_bits", "did you mean 'weight_bits'"},
         Refusal{R"({"weight_bits": 4, "weight_bits": 8})", "weight_bits", "more than once"},
-        Refusal{R"({"weight_bits": 1})", "weight_bits is 1", "from 2 to 8"},
-        Refusal{R"({"weight_bits": 0})", "weight_bits is 0", "from 2 to 8"},
-        Refusal{R"({"activation_bits": 16})", "activation_bits is 16, which comes", "from 2 to 8"},
-        Refusal{R"({"activation_bits": 17})", "activation_bits is 17;", "from 2 to 8"},
+        Refusal{R"({"weight_bits": 1})", "weight_bits is 1", "from 2 to 16"},
+        Refusal{R"({"weight_bits": 0})", "weight_bits is 0", "from 2 to 16"},
+        Refusal{R"({"activation_bits": 17})", "activation_bits is 17;", "from 2 to 16"},
         Refusal{R"({"activation_bits": "8"})", "activation_bits is \"8\"", "whole numbers"},
         Refusal{R"({"activation_bits": 8.5})", "activation_bits is 8.5", "whole numbers"},
-        Refusal{R"({"weight_bits": 18446744073709551615})", "weight_bits", "from 2 to 8"},
+        Refusal{R"({"weight_bits": 18446744073709551615})", "weight_bits", "from 2 to 16"},
         Refusal{R"({"weight_bits": null})", "weight_bits is null", "whole numbers"},
         Refusal{R"({"weight_quantize_type": "abs_mx"})", "\"abs_mx\"", "did you mean 'abs_max'"},
         Refusal{R"({"weight_quantize_type": "lsq_act"})", "lsq_act", "\"lsq_weight\""},
@@ -110,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"activation_quantize_type": "channel_wise_abs_max"})",
                 "activation_quantize_type is \"channel_wise_abs_max\"", "moving_average_abs_max"},
         Refusal{R"({"activation_preprocess_type": "pact"})", "\"pact\"", "null, \"PACT\""},
-        Refusal{R"({"dtype": "int4"})", "dtype is \"int4\"", "int8"},
+        Refusal{R"({"dtype": "int4"})", "dtype is \"int4\"", "at most 4"},
         Refusal{R"({"window_size": 0})", "window_size is 0", "from 1 to 1000000"},
         Refusal{R"({"window_size": 1000001})", "window_size is 1000001", "from 1 to 1000000"},
         Refusal{R"({"window_size": 500})", "window_size is 500", "range_abs_max"},
@@ -119,7 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "moving_rate is 0.5", "moving_average_abs_max"},
         Refusal{R"({"quantizable_layer_type": []})", "empty list", "Conv2D"},
         Refusal{R"({"quantizable_layer_type": "Conv2D"})", "quantizable_layer_type", "a list of"},
-        Refusal{R"({"quantizable_layer_type": ["Conv2DTranspose"]})", "Conv2DTranspose", "later"},
+        Refusal{R"({"quantizable_layer_type": ["Conv2d"]})", "\"Conv2d\"", "did you mean 'Conv2D'"},
         Refusal{R"({"fuse_conv_bn": 1})", "fuse_conv_bn is 1", "true, false"},
         Refusal{R"({"not_quant_pattern": [""]})", "not_quant_pattern", "not empty"},
         Refusal{R"({"not_quant_pattern": null})", "not_quant_pattern is null", "a list"}));

@@ -32,3 +32,44 @@ def model_with_one_node(operator):
              _field(12, _value_info("output", (1, 4))))
     opset = _field(1, "") + _field(2, 13)
     return _field(1, 8) + _field(8, opset) + _field(7, graph)
+
+
+def _fields(data):
+    """(number, value) of each field of a message; value is an int or bytes."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        key = varint()
+        kind = key & 7
+        if kind == 0:
+            yield key >> 3, varint()
+            continue
+        size = {1: 8, 2: None, 5: 4}[kind]
+        size = varint() if size is None else size
+        yield key >> 3, data[at:at + size]
+        at += size
+
+
+def nodes_of(model):
+    """The nodes of an ONNX file's bytes as (operator, inputs, outputs), in order."""
+    graph = next(value for number, value in _fields(model) if number == 7)
+    nodes = []
+    for number, value in _fields(graph):
+        if number != 1:
+            continue
+        fields = list(_fields(value))
+        texts = {field: [text.decode() for key, text in fields if key == field]
+                 for field in (1, 2, 4)}
+        nodes.append((texts[4][0], texts[1], texts[2]))
+    return nodes

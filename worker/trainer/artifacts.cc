@@ -11,8 +11,9 @@ absl::Status WriteFloatModel(const engine::Graph& graph, const std::filesystem::
   return engine::WriteOnnxFile(graph, path);
 }
 
-absl::Status WriteQuantizedModel(const engine::Graph& graph, const std::filesystem::path& path) {
-  QUANTRY_ASSIGN_OR_RETURN(const engine::Graph lowered, engine::ToQdq(graph));
+absl::Status WriteQuantizedModel(const engine::Graph& graph, const engine::QdqOptions& options,
+                                 const std::filesystem::path& path) {
+  QUANTRY_ASSIGN_OR_RETURN(const engine::Graph lowered, engine::ToQdq(graph, options));
   return engine::WriteOnnxFile(lowered, path);
 }
 

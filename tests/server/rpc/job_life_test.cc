@@ -280,7 +280,7 @@ TEST_F(JobLifeTest, CapabilitiesShowWorkersAndLimits) {
   ASSERT_TRUE(
       capabilities_->GetCapabilities(&context, v1::GetCapabilitiesRequest(), &capabilities).ok());
   EXPECT_EQ(capabilities.max_upload_bytes(), 4 << 20);
-  EXPECT_THAT(capabilities.modes(), SizeIs(4));
+  EXPECT_THAT(capabilities.modes(), SizeIs(6));
   ASSERT_THAT(capabilities.workers(), SizeIs(1));
   EXPECT_EQ(capabilities.workers(0).name(), "workers/w");
   EXPECT_TRUE(capabilities.workers(0).alive());

@@ -85,6 +85,7 @@ class GraphBuilder {
       }
       QUANTRY_RETURN_IF_ERROR(CheckName("initializer", initializer.name()));
       QUANTRY_ASSIGN_OR_RETURN(at::Tensor tensor, tensors_.Read(initializer));
+      NoteFourBits(initializer.name(), initializer);
       QUANTRY_RETURN_IF_ERROR(
           Define(initializer.name(), graph_.AddInitializer(initializer.name(), std::move(tensor),
                                                            InitializerRole::kConstant)));
@@ -107,6 +108,17 @@ class GraphBuilder {
       QUANTRY_RETURN_IF_ERROR(Define(input.name(), graph_.AddInput(input.name(), std::move(type))));
     }
     return absl::OkStatus();
+  }
+
+  void NoteFourBits(const std::string& name, const onnx::TensorProto& tensor) {
+    if (IsFourBits(tensor.data_type())) four_bits_.emplace(name, tensor.data_type());
+  }
+
+  // ATen has no type of four bits, so the quantizer itself must say what its zero point is.
+  void KeepFourBits(const onnx::NodeProto& node, AttributeMap& attributes) const {
+    if (QualifiedOp(node) != "QuantizeLinear" || node.input_size() < 3) return;
+    const auto type = four_bits_.find(node.input(2));
+    if (type != four_bits_.end()) attributes.emplace("output_dtype", int64_t{type->second});
   }
 
   void CollectUsedNames() {
@@ -198,9 +210,11 @@ class GraphBuilder {
     if (outputs.empty()) return absl::InvalidArgumentError("has no output");
     if (QualifiedOp(node) == "Constant") {
       QUANTRY_ASSIGN_OR_RETURN(at::Tensor tensor, ConstantOf(attributes));
+      for (const auto& attribute : node.attribute()) NoteFourBits(outputs[0], attribute.t());
       return Define(outputs[0], graph_.AddInitializer(outputs[0], std::move(tensor),
                                                       InitializerRole::kConstant));
     }
+    KeepFourBits(node, attributes);
     // ONNX does not ask for unique node names.
     const bool fresh = node.name().empty() || graph_.FindNode(node.name()) == nullptr;
     const std::string name = fresh ? node.name() : absl::StrCat(node.name(), "_", index);
@@ -242,6 +256,7 @@ class GraphBuilder {
   Graph graph_;
   absl::flat_hash_map<std::string, Value*> values_;
   absl::flat_hash_set<std::string> used_;
+  absl::flat_hash_map<std::string, int32_t> four_bits_;  // constants of uint4 and int4
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "absl/base/config.h"
@@ -58,8 +59,31 @@ void CopyRaw(const std::string& raw, at::Tensor& tensor) {
   }
 }
 
+// The element that the low four bits of `nibble` are.
+int FourBits(uint32_t nibble, bool is_signed) {
+  const int value = static_cast<int>(nibble & 0xF);
+  return is_signed && value >= 8 ? value - 16 : value;
+}
+
+// Elements of four bits, two of each of what `pair_at` gives; To is the type of `tensor`.
+template <typename To, typename PairAt>
+void CopyFourBits(const PairAt& pair_at, at::Tensor& tensor) {
+  To* out = tensor.data_ptr<To>();
+  for (int64_t i = 0; i < tensor.numel(); ++i) {
+    const auto pair = static_cast<uint32_t>(pair_at(i / 2));
+    out[i] = static_cast<To>(FourBits(i % 2 == 0 ? pair : pair >> 4, std::is_signed_v<To>));
+  }
+}
+
 void FillFromRaw(const std::string& raw, int32_t onnx_type, at::Tensor& tensor) {
+  const auto byte_at = [&raw](int64_t i) {
+    return static_cast<uint8_t>(raw[static_cast<size_t>(i)]);
+  };
   switch (onnx_type) {
+    case kOnnxUint4:
+      return CopyFourBits<uint8_t>(byte_at, tensor);
+    case kOnnxInt4:
+      return CopyFourBits<int8_t>(byte_at, tensor);
     case onnx::TensorProto::FLOAT16:
       return CopyRaw<at::Half, float>(raw, tensor);
     case onnx::TensorProto::BFLOAT16:
@@ -98,6 +122,14 @@ absl::Status CopyBits(const onnx::TensorProto& proto, at::Tensor& tensor) {
   return absl::OkStatus();
 }
 
+// Two elements lie in each of int32_data.
+template <typename To>
+absl::Status CopyPairs(const onnx::TensorProto& proto, at::Tensor& tensor) {
+  QUANTRY_RETURN_IF_ERROR(CheckCount(proto.int32_data_size(), (tensor.numel() + 1) / 2));
+  CopyFourBits<To>([&](int64_t i) { return proto.int32_data(static_cast<int>(i)); }, tensor);
+  return absl::OkStatus();
+}
+
 // The typed field that holds elements of `onnx_type`, per the comments of onnx.proto.
 absl::Status FillFromField(const onnx::TensorProto& proto, at::Tensor& tensor) {
   switch (proto.data_type()) {
@@ -109,6 +141,10 @@ absl::Status FillFromField(const onnx::TensorProto& proto, at::Tensor& tensor) {
       return CopyBits<at::Half>(proto, tensor);
     case onnx::TensorProto::BFLOAT16:
       return CopyBits<at::BFloat16>(proto, tensor);
+    case kOnnxUint4:
+      return CopyPairs<uint8_t>(proto, tensor);
+    case kOnnxInt4:
+      return CopyPairs<int8_t>(proto, tensor);
     case onnx::TensorProto::INT8:
       return CopyField<int8_t>(proto.int32_data(), tensor);
     case onnx::TensorProto::UINT8:
@@ -128,9 +164,8 @@ absl::Status FillFromField(const onnx::TensorProto& proto, at::Tensor& tensor) {
   }
 }
 
-absl::Status FillRaw(const std::string& raw, const ElementType& element, int32_t onnx_type,
+absl::Status FillRaw(const std::string& raw, int64_t wanted, int32_t onnx_type,
                      at::Tensor& tensor) {
-  const auto wanted = tensor.numel() * static_cast<int64_t>(element.file_bytes);
   if (static_cast<int64_t>(raw.size()) != wanted) {
     return absl::InvalidArgumentError(
         absl::StrCat("has ", raw.size(), " bytes of data but its dimensions ask for ", wanted));
@@ -150,26 +185,28 @@ absl::StatusOr<at::Tensor> OnnxTensorReader::Read(const onnx::TensorProto& proto
 absl::StatusOr<at::Tensor> OnnxTensorReader::ReadUnnamed(const onnx::TensorProto& proto) {
   QUANTRY_ASSIGN_OR_RETURN(const ElementType element, ElementTypeOf(proto.data_type()));
   QUANTRY_ASSIGN_OR_RETURN(const int64_t count, ElementCount(proto));
-  const auto wide =
-      static_cast<int64_t>(std::max(element.file_bytes, c10::elementSize(element.dtype)));
+  const auto wide = static_cast<int64_t>(c10::elementSize(element.dtype));
   if (count > (kMaxTotalBytes - bytes_made_) / wide) {
     return absl::InvalidArgumentError(absl::StrCat(
         "its ", count, " elements bring the model's tensors over ", kMaxTotalBytes, " bytes"));
   }
   const bool external = proto.data_location() == onnx::TensorProto::EXTERNAL;
-  const auto file_bytes = static_cast<int64_t>(element.file_bytes);
+  // At most 2^34 elements are left, so nothing overflows.
+  const int64_t file_bytes = (count * element.file_bits + 7) / 8;
   std::string external_bytes;
   if (external) {
     if (!folder_.has_value()) {
       return absl::InvalidArgumentError(
           "external data is not allowed in a model that is not read from a folder");
     }
-    QUANTRY_ASSIGN_OR_RETURN(external_bytes, ReadExternalData(proto, count * file_bytes, *folder_));
+    QUANTRY_ASSIGN_OR_RETURN(external_bytes, ReadExternalData(proto, file_bytes, *folder_));
   } else if (proto.has_raw_data()) {
     // Checked before memory is taken: a few bytes must not make a huge tensor.
-    QUANTRY_RETURN_IF_ERROR(
-        CheckCount(static_cast<int64_t>(proto.raw_data().size()) / file_bytes, count));
-  } else if (count > static_cast<int64_t>(proto.ByteSizeLong())) {
+    const auto bits = static_cast<int64_t>(proto.raw_data().size()) * 8;
+    if (bits / element.file_bits < count) {
+      QUANTRY_RETURN_IF_ERROR(CheckCount(bits / element.file_bits, count));
+    }
+  } else if (count / 2 > static_cast<int64_t>(proto.ByteSizeLong())) {
     return absl::InvalidArgumentError(
         absl::StrCat("has less data than the ", count, " elements of its dimensions"));
   }
@@ -178,7 +215,7 @@ absl::StatusOr<at::Tensor> OnnxTensorReader::ReadUnnamed(const onnx::TensorProto
   bytes_made_ += count * wide;
   if (external || proto.has_raw_data()) {
     const std::string& raw = external ? external_bytes : proto.raw_data();
-    QUANTRY_RETURN_IF_ERROR(FillRaw(raw, element, proto.data_type(), tensor));
+    QUANTRY_RETURN_IF_ERROR(FillRaw(raw, file_bytes, proto.data_type(), tensor));
   } else {
     QUANTRY_RETURN_IF_ERROR(FillFromField(proto, tensor));
   }

@@ -13,34 +13,38 @@ namespace quantry::engine {
 absl::StatusOr<ElementType> ElementTypeOf(int32_t onnx_type) {
   switch (onnx_type) {
     case onnx::TensorProto::FLOAT:
-      return ElementType{4, at::kFloat};
+      return ElementType{32, at::kFloat};
     case onnx::TensorProto::DOUBLE:
-      return ElementType{8, at::kDouble};
+      return ElementType{64, at::kDouble};
     case onnx::TensorProto::FLOAT16:
     case onnx::TensorProto::BFLOAT16:
-      return ElementType{2, at::kFloat};
+      return ElementType{16, at::kFloat};
     case onnx::TensorProto::INT8:
-      return ElementType{1, at::kChar};
+      return ElementType{8, at::kChar};
     case onnx::TensorProto::UINT8:
-      return ElementType{1, at::kByte};
+      return ElementType{8, at::kByte};
+    case kOnnxUint4:
+      return ElementType{4, at::kByte};
+    case kOnnxInt4:
+      return ElementType{4, at::kChar};
     case onnx::TensorProto::BOOL:
-      return ElementType{1, at::kBool};
+      return ElementType{8, at::kBool};
     case onnx::TensorProto::INT16:
-      return ElementType{2, at::kShort};
+      return ElementType{16, at::kShort};
     case onnx::TensorProto::UINT16:
-      return ElementType{2, at::kInt};
+      return ElementType{16, at::kInt};
     case onnx::TensorProto::INT32:
-      return ElementType{4, at::kInt};
+      return ElementType{32, at::kInt};
     case onnx::TensorProto::UINT32:
-      return ElementType{4, at::kLong};
+      return ElementType{32, at::kLong};
     case onnx::TensorProto::INT64:
     case onnx::TensorProto::UINT64:  // ATen has no wider type; see OnnxTensorReader
-      return ElementType{8, at::kLong};
+      return ElementType{64, at::kLong};
     default:
       return absl::InvalidArgumentError(absl::StrCat(
           "element type ", onnx_type,
-          " is not supported; allowed: float, double, float16, bfloat16, bool, int8 to int64, "
-          "uint8 to uint64"));
+          " is not supported; allowed: float, double, float16, bfloat16, bool, int4 to int64, "
+          "uint4 to uint64"));
   }
 }
 

@@ -12,11 +12,20 @@ namespace quantry::engine {
 
 // How the engine holds tensors of an ONNX element type.
 struct ElementType {
-  size_t file_bytes = 0;  // of one element in raw_data
-  // Unsigned types that ATen lacks are widened (uint16 to int32, uint32 to int64), and the half
-  // types become float32, which is what the engine computes in.
+  int64_t file_bits = 0;  // of one element in raw_data
+  // Types that ATen lacks are widened (uint4 to uint8, int4 to int8, uint16 to int32, uint32 to
+  // int64), and the half types become float32, which is what the engine computes in.
   at::ScalarType dtype = at::kFloat;
 };
+
+// Element types of ONNX 1.16 that the protobuf of older releases does not name.
+inline constexpr int32_t kOnnxUint4 = 21;
+inline constexpr int32_t kOnnxInt4 = 22;
+
+// Elements lie two to a byte, the first in the low four bits.
+inline bool IsFourBits(int32_t onnx_type) {
+  return onnx_type == kOnnxUint4 || onnx_type == kOnnxInt4;
+}
 
 // INVALID_ARGUMENT for strings, complex numbers and unknown codes.
 absl::StatusOr<ElementType> ElementTypeOf(int32_t onnx_type);

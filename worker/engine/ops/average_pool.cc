@@ -22,6 +22,24 @@ at::Tensor Pooled(const at::Tensor& x, const Window& window, at::IntArrayRef pad
   }
 }
 
+// ATen has no dilation: the sum of each window by the number of its elements that count.
+at::Tensor Dilated(const at::Tensor& x, Window window, bool ceil, bool count_pad) {
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes[0] = sizes[1] = 1;
+  at::Tensor counted = at::ones(sizes, x.options());
+  if (count_pad) {
+    counted = PadSpatial(counted, window, 1.0);
+    Window rest = window;
+    rest.begin.assign(rest.begin.size(), 0);
+    rest.end.assign(rest.end.size(), 0);
+    if (ceil) RoundUpWindows(counted.sizes().slice(2), rest);
+    if (ceil) RoundUpWindows(x.sizes().slice(2), window);
+    return at::div(WindowSums(x, window), WindowSums(counted, rest));
+  }
+  if (ceil) RoundUpWindows(x.sizes().slice(2), window);
+  return at::div(WindowSums(x, window), WindowSums(counted, window));
+}
+
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext&) {
   const at::Tensor& x = inputs[0];
@@ -29,6 +47,10 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
   const Window window = WindowOf(node, node.Ints("kernel_shape"), x.sizes().slice(2));
   const bool ceil = node.Int("ceil_mode", 0) != 0;
   const bool count_pad = node.Int("count_include_pad", 0) != 0;
+  if (std::any_of(window.dilations.begin(), window.dilations.end(),
+                  [](int64_t d) { return d != 1; })) {
+    return {Dilated(x, window, ceil, count_pad)};
+  }
   if (window.FitsPooling()) return {Pooled(x, window, window.begin, ceil, count_pad)};
   const std::vector<int64_t> none(window.kernel.size(), 0);
   const auto pool = [&](const at::Tensor& picture) {
@@ -44,12 +66,7 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
 absl::Status Validate(const Node& node) {
   QUANTRY_RETURN_IF_ERROR(ValidateWindow(node, 0));
   QUANTRY_RETURN_IF_ERROR(CheckInt(node, "ceil_mode", 0, 1));
-  QUANTRY_RETURN_IF_ERROR(CheckInt(node, "count_include_pad", 0, 1));
-  const std::vector<int64_t> dilations = node.Ints("dilations");
-  if (std::all_of(dilations.begin(), dilations.end(), [](int64_t d) { return d == 1; })) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError("attribute 'dilations' must be [1, 1]");
+  return CheckInt(node, "count_include_pad", 0, 1);
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ absl::Status Validate(const Node& node) {
 
 std::string LayerType(const Node& node) {
   const Value* weight = InitializerBehind(node, 1);
-  return weight != nullptr && weight->tensor().dim() == 4 ? "Conv2D" : "";
+  if (weight == nullptr) return "";
+  return absl::StrCat("Conv", weight->tensor().dim() - 2, "D");
 }
 
 int64_t WeightAxis(const Node&) { return 0; }

@@ -11,9 +11,11 @@ std::vector<at::Tensor> Evaluate(const Node&, absl::Span<const at::Tensor> input
   return {at::matmul(inputs[0], inputs[1])};
 }
 
-// A linear layer only if the right operand is a matrix of weights [in, out].
+// A linear layer if the right operand is a matrix of weights [in, out]; "MatMul" is one of two
+// activations.
 std::string LayerType(const Node& node) {
   const Value* weight = InitializerBehind(node, 1);
+  if (weight == nullptr && InitializerBehind(node, 0) == nullptr) return "MatMul";
   return weight != nullptr && weight->tensor().dim() == 2 ? "Linear" : "";
 }
 

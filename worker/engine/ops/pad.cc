@@ -25,6 +25,9 @@ std::vector<int64_t> PadsOf(absl::Span<const at::Tensor> inputs) {
   const std::vector<int64_t> given = IntsOf(inputs[1]);
   TORCH_CHECK(given.size() == 2 * axes.size(), "pads has ", given.size(), " elements, ",
               2 * axes.size(), " are needed");
+  for (const int64_t pad : given) {
+    TORCH_CHECK(pad < (int64_t{1} << 31) && pad > -(int64_t{1} << 31), "pads has ", pad);
+  }
   std::vector<int64_t> pads(static_cast<size_t>(2 * rank), 0);
   for (size_t i = 0; i < axes.size(); ++i) {
     const auto place = static_cast<size_t>(2 * (rank - 1 - axes[i]));
@@ -32,6 +35,23 @@ std::vector<int64_t> PadsOf(absl::Span<const at::Tensor> inputs) {
     pads[place + 1] = given[i + axes.size()];
   }
   return pads;
+}
+
+// As if x went on and on along each axis; negative pads cut.
+at::Tensor Wrapped(const at::Tensor& x, const std::vector<int64_t>& pads) {
+  at::Tensor y = x;
+  for (int64_t axis = 0; axis < x.dim(); ++axis) {
+    const auto place = static_cast<size_t>(2 * (x.dim() - 1 - axis));
+    const int64_t size = x.size(axis);
+    const int64_t length = size + pads[place] + pads[place + 1];
+    if (pads[place] == 0 && pads[place + 1] == 0) continue;
+    TORCH_CHECK(size > 0 && length >= 0 && length < (int64_t{1} << 31), "axis ", axis,
+                " would have ", length, " elements");
+    const at::Tensor places =
+        at::arange(-pads[place], length - pads[place], y.options().dtype(at::kLong));
+    y = at::index_select(y, axis, at::remainder(places, size));
+  }
+  return y;
 }
 
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
@@ -42,6 +62,7 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
     const bool given = inputs.size() > 2 && inputs[2].defined();
     return {at::constant_pad_nd(inputs[0], pads, given ? inputs[2].item() : at::Scalar(0))};
   }
+  if (mode == "wrap") return {Wrapped(inputs[0], pads)};
   while (pads.size() > 2 && pads[pads.size() - 1] == 0 && pads[pads.size() - 2] == 0) {
     pads.resize(pads.size() - 2);
   }
@@ -54,7 +75,7 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
 }
 
 absl::Status Validate(const Node& node) {
-  return CheckOneOf(node, "mode", {"constant", "reflect", "edge"});
+  return CheckOneOf(node, "mode", {"constant", "reflect", "edge", "wrap"});
 }
 
 // Up to opset 10 pads and value were attributes.

@@ -1,11 +1,13 @@
 // Resize and its forerunner Upsample. Every axis is resized alone: each output element is the
-// weighted sum of one (nearest), two (linear) or four (cubic) input elements.
+// weighted sum of one (nearest), two (linear), four (cubic) or, with antialias, more input
+// elements.
 #include <ATen/ATen.h>
 #include <c10/core/WrapDimMinimal.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -64,21 +66,56 @@ double Nearest(double place, const std::string& mode) {
   return std::ceil(place - 0.5);
 }
 
-// Weights of the four elements around, by Keys' kernel with parameter a (IEEE TASSP 29, 1981); t is
-// the place after the second one.
-std::vector<double> CubicWeights(double t, double a) {
-  const auto far = [a](double d) { return ((a * d - 5.0 * a) * d + 8.0 * a) * d - 4.0 * a; };
-  const auto near = [a](double d) { return ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0; };
-  return {far(1.0 + t), near(t), near(1.0 - t), far(2.0 - t)};
+// Weight of an element at distance d, linear or by Keys' kernel with parameter a (IEEE TASSP 29,
+// 1981).
+double KernelWeight(bool linear, double d, double a) {
+  d = std::abs(d);
+  if (linear) return std::max(0.0, 1.0 - d);
+  if (d <= 1.0) return ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0;
+  return d < 2.0 ? ((a * d - 5.0 * a) * d + 8.0 * a) * d - 4.0 * a : 0.0;
+}
+
+// With antialias, shrinking widens the kernel by as much.
+double StretchOf(const Node& node, const AxisMap& map) {
+  return node.Int("antialias", 0) != 0 ? std::max(1.0, 1.0 / map.scale) : 1.0;
+}
+
+// Number of input elements that take part in an output element.
+size_t TapCount(const std::string& mode, double stretch) {
+  if (mode == "nearest") return 1;
+  return 2 * static_cast<size_t>(std::ceil((mode == "linear" ? 1.0 : 2.0) * stretch));
+}
+
+// The taps of output element `i`, the input element `first` and those behind it.
+void FillTaps(const Node& node, const AxisMap& map, double first, double place, size_t i,
+              Taps& taps) {
+  const size_t count = taps.indices.size();
+  const bool linear = node.String("mode", "nearest") == "linear";
+  const bool exclude = node.Int("exclude_outside", 0) != 0;
+  const double a = DecimalOf(node.Float("cubic_coeff_a", -0.75f));
+  const double stretch = StretchOf(node, map);
+  std::vector<double> weights(count, 1.0);
+  double sum = 0.0;
+  for (size_t k = 0; k < count; ++k) {
+    const double index = first + static_cast<double>(k);
+    const bool outside = index < 0.0 || index >= static_cast<double>(map.in);
+    if (count > 1) weights[k] = KernelWeight(linear, (index - place) / stretch, a);
+    if (exclude && outside) weights[k] = 0.0;
+    taps.indices[k][i] =
+        static_cast<int64_t>(std::clamp(index, 0.0, static_cast<double>(map.in - 1)));
+    sum += weights[k];
+  }
+  const bool normalize = exclude || stretch > 1.0;
+  for (size_t k = 0; k < count; ++k) {
+    taps.weights[k][i] = static_cast<float>(normalize ? weights[k] / sum : weights[k]);
+  }
 }
 
 Taps TapsOf(const Node& node, const AxisMap& map) {
   const std::string mode = node.String("mode", "nearest");
   const std::string coordinates = node.String("coordinate_transformation_mode", "half_pixel");
   const std::string rounding = node.String("nearest_mode", "round_prefer_floor");
-  const bool exclude = node.Int("exclude_outside", 0) != 0;
-  const double a = DecimalOf(node.Float("cubic_coeff_a", -0.75f));
-  const size_t count = mode == "nearest" ? 1 : mode == "linear" ? 2 : 4;
+  const size_t count = TapCount(mode, StretchOf(node, map));
   const auto length = static_cast<size_t>(map.out);
   Taps taps{.indices = {count, std::vector<int64_t>(length)},
             .weights = {count, std::vector<float>(length)},
@@ -86,28 +123,35 @@ Taps TapsOf(const Node& node, const AxisMap& map) {
   for (size_t i = 0; i < length; ++i) {
     const double place = PlaceOf(map, coordinates, static_cast<double>(i));
     const bool crop = coordinates == "tf_crop_and_resize";
-    taps.outside[i] = crop && (place < 0.0 || place > static_cast<double>(map.in - 1));
-    const double first = count == 1 ? Nearest(place, rounding) : std::floor(place);
-    const double t = place - first;
-    std::vector<double> weights = {1.0};
-    if (count == 2) weights = {1.0 - t, t};
-    if (count == 4) weights = CubicWeights(t, a);
-    double sum = 0.0;
-    for (size_t k = 0; k < count; ++k) {
-      const auto index = static_cast<int64_t>(first) + static_cast<int64_t>(k) - (count == 4);
-      if (exclude && (index < 0 || index >= map.in)) weights[k] = 0.0;
-      taps.indices[k][i] = std::clamp<int64_t>(index, 0, map.in - 1);
-      sum += weights[k];
-    }
-    for (size_t k = 0; k < count; ++k) {
-      taps.weights[k][i] = static_cast<float>(exclude ? weights[k] / sum : weights[k]);
-    }
+    taps.outside[i] = crop && !(place >= 0.0 && place <= static_cast<double>(map.in - 1));
+    const double first = count == 1 ? Nearest(place, rounding)
+                                    : std::floor(place) - static_cast<double>(count / 2) + 1.0;
+    FillTaps(node, map, first, place, i, taps);
   }
   return taps;
 }
 
-at::Tensor ResizeAxis(const Node& node, const at::Tensor& x, int64_t axis, const AxisMap& map) {
-  const Taps taps = TapsOf(node, map);
+// All taps as one matrix [out, in] where there are many.
+at::Tensor WeightMatrix(const Taps& taps, const AxisMap& map, const at::TensorOptions& options) {
+  at::Tensor matrix = at::zeros({map.out, map.in}, at::kFloat);
+  float* rows = matrix.data_ptr<float>();
+  for (size_t k = 0; k < taps.indices.size(); ++k) {
+    for (int64_t i = 0; i < map.out; ++i) {
+      const auto at = static_cast<size_t>(i);
+      rows[i * map.in + taps.indices[k][at]] += taps.weights[k][at];
+    }
+  }
+  return matrix.to(options);
+}
+
+// The weighted sum of the taps along `axis`.
+at::Tensor SumOfTaps(const Taps& taps, const AxisMap& map, const at::Tensor& x, int64_t axis) {
+  constexpr size_t kManyTaps = 8;
+  constexpr int64_t kLargestMatrix = int64_t{1} << 26;
+  if (taps.indices.size() > kManyTaps && map.out <= kLargestMatrix / map.in) {
+    const at::Tensor weights = WeightMatrix(taps, map, x.options());
+    return at::matmul(x.transpose(axis, -1), weights.t()).transpose(axis, -1);
+  }
   std::vector<int64_t> sizes(static_cast<size_t>(x.dim()), 1);
   sizes[static_cast<size_t>(axis)] = map.out;
   at::Tensor y;
@@ -120,7 +164,15 @@ at::Tensor ResizeAxis(const Node& node, const at::Tensor& x, int64_t axis, const
     }
     y = y.defined() ? at::add(y, part) : part;
   }
+  return y;
+}
+
+at::Tensor ResizeAxis(const Node& node, const at::Tensor& x, int64_t axis, const AxisMap& map) {
+  const Taps taps = TapsOf(node, map);
+  const at::Tensor y = SumOfTaps(taps, map, x, axis);
   if (std::find(taps.outside.begin(), taps.outside.end(), true) == taps.outside.end()) return y;
+  std::vector<int64_t> sizes(static_cast<size_t>(x.dim()), 1);
+  sizes[static_cast<size_t>(axis)] = map.out;
   at::Tensor outside = at::empty({map.out}, at::kBool);
   for (int64_t i = 0; i < map.out; ++i) outside[i] = bool{taps.outside[static_cast<size_t>(i)]};
   return at::where(outside.to(x.device()).reshape(sizes),
@@ -132,6 +184,22 @@ std::vector<double> NumbersOf(absl::Span<const at::Tensor> inputs, size_t index)
   if (!given.defined() || given.numel() == 0) return {};
   const at::Tensor flat = given.to(at::kCPU, at::kDouble).contiguous();
   return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
+}
+
+// The one scale of all axes with which none becomes larger, or smaller, than `sizes` asks for;
+// empty where each axis has its own.
+std::optional<double> CommonScale(const Node& node, const at::Tensor& x,
+                                  const std::vector<int64_t>& axes,
+                                  const std::vector<double>& sizes) {
+  const std::string policy = node.String("keep_aspect_ratio_policy", "stretch");
+  if (policy == "stretch" || sizes.empty()) return std::nullopt;
+  std::vector<double> scales;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int64_t size = x.size(c10::maybe_wrap_dim(axes[i], x.dim()));
+    scales.push_back(sizes[i] / static_cast<double>(size));
+  }
+  return policy == "not_larger" ? *std::min_element(scales.begin(), scales.end())
+                                : *std::max_element(scales.begin(), scales.end());
 }
 
 // Inputs: x, region of interest (starts, then ends), scales, sizes; scales or sizes are given.
@@ -153,16 +221,17 @@ std::vector<at::Tensor> Resize(const Node& node, absl::Span<const at::Tensor> in
       node.String("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize";
   TORCH_CHECK(!crop || region.size() == 2 * axes.size(), "the region must have ", 2 * axes.size(),
               " elements");
+  const std::optional<double> common = CommonScale(node, y, axes, sizes);
   for (size_t i = 0; i < axes.size(); ++i) {
     const int64_t axis = c10::maybe_wrap_dim(axes[i], y.dim());
     AxisMap map{.in = y.size(axis)};
-    const double out =
-        sizes.empty() ? std::floor(static_cast<double>(map.in) * scales[i]) : sizes[i];
+    double out = sizes.empty() ? std::floor(static_cast<double>(map.in) * scales[i]) : sizes[i];
+    if (common) out = std::floor(static_cast<double>(map.in) * *common + 0.5);
     TORCH_CHECK(out >= 1.0 && out * static_cast<double>(y.numel()) <=
                                   static_cast<double>(kMostElements * map.in),
                 "axis ", axis, " would have ", out, " elements");
     map.out = static_cast<int64_t>(out);
-    map.scale = sizes.empty() ? scales[i] : out / static_cast<double>(map.in);
+    map.scale = sizes.empty() ? scales[i] : common.value_or(out / static_cast<double>(map.in));
     if (crop) {
       map.start = region[i];
       map.end = region[i + axes.size()];
@@ -182,8 +251,9 @@ absl::Status ValidateResize(const Node& node) {
                   "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"}));
   QUANTRY_RETURN_IF_ERROR(CheckOneOf(node, "nearest_mode",
                                      {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}));
-  QUANTRY_RETURN_IF_ERROR(CheckOneOf(node, "keep_aspect_ratio_policy", {"stretch"}));
-  QUANTRY_RETURN_IF_ERROR(CheckInt(node, "antialias", 0, 0));
+  QUANTRY_RETURN_IF_ERROR(
+      CheckOneOf(node, "keep_aspect_ratio_policy", {"stretch", "not_larger", "not_smaller"}));
+  QUANTRY_RETURN_IF_ERROR(CheckInt(node, "antialias", 0, 1));
   return CheckInt(node, "exclude_outside", 0, 1);
 }
 

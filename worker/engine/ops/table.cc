@@ -9,6 +9,7 @@
   X(Acos)                      \
   X(Acosh)                     \
   X(Add)                       \
+  X(AffineGrid)                \
   X(And)                       \
   X(ArgMax)                    \
   X(ArgMin)                    \
@@ -28,7 +29,9 @@
   X(CastLike)                  \
   X(Ceil)                      \
   X(Celu)                      \
+  X(CenterCropPad)             \
   X(Clip)                      \
+  X(Col2Im)                    \
   X(Compress)                  \
   X(Concat)                    \
   X(ConstantOfShape)           \
@@ -38,6 +41,7 @@
   X(Cos)                       \
   X(Cosh)                      \
   X(CumSum)                    \
+  X(DFT)                       \
   X(DepthToSpace)              \
   X(DequantizeLinear)          \
   X(Det)                       \
@@ -53,15 +57,18 @@
   X(EyeLike)                   \
   X(Flatten)                   \
   X(Floor)                     \
+  X(GRU)                       \
   X(Gather)                    \
   X(GatherElements)            \
   X(GatherND)                  \
   X(Gelu)                      \
   X(Gemm)                      \
   X(GlobalAveragePool)         \
+  X(GlobalLpPool)              \
   X(GlobalMaxPool)             \
   X(Greater)                   \
   X(GreaterOrEqual)            \
+  X(GridSample)                \
   X(GroupNormalization)        \
   X(HammingWindow)             \
   X(HannWindow)                \
@@ -73,6 +80,7 @@
   X(IsInf)                     \
   X(IsNaN)                     \
   X(LRN)                       \
+  X(LSTM)                      \
   X(LayerNormalization)        \
   X(LeakyRelu)                 \
   X(Less)                      \
@@ -80,18 +88,23 @@
   X(Log)                       \
   X(LogSoftmax)                \
   X(LpNormalization)           \
+  X(LpPool)                    \
   X(MatMul)                    \
   X(MatMulInteger)             \
   X(Max)                       \
   X(MaxPool)                   \
+  X(MaxRoiPool)                \
+  X(MaxUnpool)                 \
   X(Mean)                      \
   X(MeanVarianceNormalization) \
+  X(MelWeightMatrix)           \
   X(Min)                       \
   X(Mish)                      \
   X(Mod)                       \
   X(Mul)                       \
   X(Neg)                       \
   X(NegativeLogLikelihoodLoss) \
+  X(NonMaxSuppression)         \
   X(NonZero)                   \
   X(Not)                       \
   X(OneHot)                    \
@@ -102,6 +115,7 @@
   X(QLinearConv)               \
   X(QLinearMatMul)             \
   X(QuantizeLinear)            \
+  X(RNN)                       \
   X(Range)                     \
   X(Reciprocal)                \
   X(ReduceL1)                  \
@@ -118,7 +132,9 @@
   X(Reshape)                   \
   X(Resize)                    \
   X(ReverseSequence)           \
+  X(RoiAlign)                  \
   X(Round)                     \
+  X(STFT)                      \
   X(Scatter)                   \
   X(ScatterElements)           \
   X(ScatterND)                 \
@@ -153,7 +169,8 @@
   X(Upsample)                  \
   X(Where)                     \
   X(Xor)                       \
-  X(FakeQuantize)
+  X(FakeQuantize)              \
+  X(ObserveOutput)
 namespace quantry::engine {
 
 #define QUANTRY_DECLARE(name) extern const OperatorDef k##name##Operator;

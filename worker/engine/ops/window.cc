@@ -87,6 +87,26 @@ at::Tensor PadSpatial(const at::Tensor& x, const Window& window, double value) {
   return at::constant_pad_nd(x, pads, value);
 }
 
+at::Tensor WindowSums(const at::Tensor& x, const Window& window) {
+  std::vector<int64_t> kernel = {x.size(1), 1};
+  kernel.insert(kernel.end(), window.kernel.begin(), window.kernel.end());
+  const std::vector<int64_t> none(window.kernel.size(), 0);
+  return at::convolution(PadSpatial(x, window, 0.0), at::ones(kernel, x.options()), {},
+                         window.strides, none, window.dilations, /*transposed=*/false, none,
+                         /*groups=*/x.size(1));
+}
+
+void RoundUpWindows(at::IntArrayRef sizes, Window& window) {
+  for (size_t i = 0; i < window.kernel.size(); ++i) {
+    const int64_t reach = (window.kernel[i] - 1) * window.dilations[i] + 1;
+    const int64_t room = sizes[i] + window.begin[i] + window.end[i] - reach;
+    if (room < 0) continue;
+    const int64_t steps = (room + window.strides[i] - 1) / window.strides[i];
+    if (steps * window.strides[i] >= sizes[i] + window.begin[i]) continue;
+    window.end[i] += steps * window.strides[i] - room;
+  }
+}
+
 absl::Status ValidateWindow(const Node& node, int64_t rank) {
   if (rank == 0) rank = RankOf(node);
   QUANTRY_RETURN_IF_ERROR(CheckList(node, "kernel_shape", rank, 1));

@@ -31,6 +31,14 @@ Window WindowOf(const Node& node, at::IntArrayRef kernel, at::IntArrayRef sizes)
 // x padded with `value` as the window says, along its last axes. Keeps the memory format.
 at::Tensor PadSpatial(const at::Tensor& x, const Window& window, double value);
 
+// The sum of the elements in each window of each channel; padding counts as 0.
+at::Tensor WindowSums(const at::Tensor& x, const Window& window);
+
+// ceil_mode: pads the end so far that the number of windows is rounded up rather than down. A window
+// that would begin behind the picture and its leading padding does not count. `sizes`: the spatial
+// sizes of the input.
+void RoundUpWindows(at::IntArrayRef sizes, Window& window);
+
 // The window's attributes agree with each other and, if `rank` > 0, have `rank` spatial axes.
 absl::Status ValidateWindow(const Node& node, int64_t rank);
 

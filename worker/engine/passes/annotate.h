@@ -22,17 +22,23 @@ struct PlannedTensor {
   std::vector<Use> uses;  // the input slots that get the quantized tensor; never empty
   FakeQuantizeSpec spec;
   std::optional<float> alpha_start;  // PACT with a given start value
+  // Other planned tensors of the same value quantize what this one makes of it.
+  bool first = false;
 };
 
 // What is to be quantized; points into the graph it was made for.
 struct QuantPlan {
   std::vector<PlannedTensor> tensors;  // in topological order of the layers, input before weight
+  // The share of the past with which the scale of each layer's output is followed
+  // (passes/output_scales.h), in (0, 1). Absent: it is not.
+  std::optional<double> output_moving_rate;
 };
 
-// Decides which tensors of `graph` are quantized and how; changes nothing. These are the input and
-// the weight of every layer whose type is in quantizable_layer_type, whose weight is an
-// initializer, and neither whose name nor whose weight's name contains a not_quant_pattern.
-// INVALID_ARGUMENT if that is no layer at all.
+// Decides which tensors of `graph` are quantized and how; changes nothing. The layers are those of
+// ChooseLayers (passes/layer_choices.h), their tensors those that their kind names
+// (passes/layer_kinds.h). Two layers that read one tensor and want it quantized in the same way
+// share the quantizer; in different ways, each has its own. INVALID_ARGUMENT if no layer is
+// quantized, or an override decides for none.
 absl::StatusOr<QuantPlan> Annotate(const Graph& graph, const QuantConfig& config,
                                    const PactStart& pact);
 

@@ -28,7 +28,12 @@ bool IsFloatInitializer(const Value* value) {
   return value != nullptr && value->is_initializer() && value->tensor().scalar_type() == at::kFloat;
 }
 
-// DequantizeLinear(int8 initializer, scale initializer), symmetric, along the output channels.
+bool IsStoredInteger(const at::Tensor& tensor) {
+  return tensor.scalar_type() == at::kChar || tensor.scalar_type() == at::kShort;
+}
+
+// DequantizeLinear(int8 or int16 initializer, scale initializer), symmetric, along the output
+// channels.
 Node* QuantizedWeightOf(const Node& conv) {
   const Value* weight = conv.input(kWeight);
   Node* node = weight->producer();
@@ -36,7 +41,7 @@ Node* QuantizedWeightOf(const Node& conv) {
     return nullptr;
   }
   const bool known = IsOwnInitializer(node->input(kIntegers)) &&
-                     node->input(kIntegers)->tensor().scalar_type() == at::kChar &&
+                     IsStoredInteger(node->input(kIntegers)->tensor()) &&
                      IsOwnInitializer(node->input(kScale)) && node->input(kZeroPoint) == nullptr &&
                      (node->input(kScale)->tensor().dim() == 0 || node->Int("axis", 1) == 0);
   return known ? node : nullptr;
@@ -78,12 +83,13 @@ void ScaleIntegerWeight(Graph& graph, Node* dequantize, const at::Tensor& factor
   Value* scale = dequantize->input(kScale);
   std::vector<int64_t> shape(static_cast<size_t>(integers->tensor().dim()), 1);
   shape[0] = -1;
-  const at::Tensor sign = factor.sign().to(at::kChar).view(shape);
+  const at::ScalarType type = integers->tensor().scalar_type();
+  const at::Tensor sign = factor.sign().to(type).view(shape);
   const at::Tensor scales = (Double(scale) * factor.abs()).to(at::kFloat);
   // A product too small for a float has nothing left to dequantize, like f = 0.
   const at::Tensor vanished = scales == 0;
   graph.SetTensor(integers,
-                  integers->tensor() * sign * vanished.logical_not().to(at::kChar).view(shape));
+                  integers->tensor() * sign * vanished.logical_not().to(type).view(shape));
   graph.SetTensor(scale, at::where(vanished, at::ones({}, scales.options()), scales));
   dequantize->attributes["axis"] = int64_t{0};
 }

@@ -13,7 +13,7 @@ namespace quantry::engine {
 // Exact for evaluation; never divides by gamma, so gamma = 0 and gamma < 0 are no special cases.
 // Two kinds of weight are known:
 //  - a float initializer: multiplied;
-//  - DequantizeLinear of int8 integers: the scale becomes scale * |f| (one per channel), integers
+//  - DequantizeLinear of int8 or int16 integers: the scale becomes scale * |f| (one per channel), integers
 //  of
 //    channels with f < 0 change sign and with f = 0 become 0, and nothing is rounded again. A zero
 //    scale that comes of f = 0 is replaced by 1: all its integers are 0.

@@ -7,6 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/engine/ops/fake_quantize.h"
+#include "worker/engine/ops/observe_output.h"
+#include "worker/engine/passes/output_scales.h"
+#include "worker/engine/quant/observers.h"
 #include "worker/engine/quant/quantizer.h"
 
 namespace quantry::engine {
@@ -19,48 +22,92 @@ at::TensorOptions StateOptions(const PlannedTensor& planned) {
                                          : options;
 }
 
-void InsertOne(Graph& graph, const PlannedTensor& planned) {
-  const FakeQuantizeSpec& spec = planned.spec;
-  const QuantizerDef& quantizer = *FindQuantizer(spec.quantizer);
-  std::vector<int64_t> channels;
-  if (spec.axis >= 0) channels.push_back(planned.value->tensor().size(spec.axis));
-  const std::vector<int64_t> shape = spec.symmetric ? channels : std::vector<int64_t>{2};
-  const at::TensorOptions options = StateOptions(planned);
-  const std::string& name = planned.value->name();
-  const auto add_tensor = [&](absl::string_view suffix, const at::Tensor& tensor,
-                              InitializerRole role) {
-    return graph.AddInitializer(absl::StrCat(name, suffix), tensor, role);
-  };
-  const auto add = [&](absl::string_view suffix, at::IntArrayRef sizes, float fill,
-                       InitializerRole role) {
-    return add_tensor(suffix, at::full(sizes, fill, options), role);
-  };
-  std::vector<Value*> inputs(kFakeQuantizeCount + 1, nullptr);
-  inputs[kFakeQuantizeX] = planned.value;
-  inputs[kFakeQuantizeScale] =
-      add(quantizer.learned ? ".learned_step" : ".scale", shape, kStartThreshold,
-          quantizer.learned ? InitializerRole::kParameter : InitializerRole::kBuffer);
-  if (quantizer.history == History::kSums) {
-    inputs[kFakeQuantizeAccum] = add(".accum", shape, 0, InitializerRole::kBuffer);
-    inputs[kFakeQuantizeState] = add(".state", shape, 0, InitializerRole::kBuffer);
+// Makes the initializers that one FakeQuantize node needs.
+class StateBuilder {
+ public:
+  StateBuilder(Graph& graph, const PlannedTensor& planned)
+      : graph_(graph),
+        planned_(planned),
+        quantizer_(*FindQuantizer(planned.spec.quantizer)),
+        options_(StateOptions(planned)),
+        symmetric_(planned.spec.symmetric && !quantizer_.learned_offset) {
+    if (planned.spec.axis >= 0) {
+      channels_.push_back(planned.value->tensor().size(planned.spec.axis));
+    }
+    scale_ = symmetric_ || quantizer_.learned ? channels_ : std::vector<int64_t>{2};
   }
-  if (quantizer.history == History::kWindow) {
-    std::vector<int64_t> window = shape;
-    window.insert(window.begin(), spec.window_size);
-    inputs[kFakeQuantizeWindow] = add(".window", window, 0, InitializerRole::kBuffer);
+
+  // The inputs of the node.
+  std::vector<Value*> Build() {
+    std::vector<Value*> inputs(kFakeQuantizeZeroPoint + 1, nullptr);
+    inputs[kFakeQuantizeX] = planned_.value;
+    inputs[kFakeQuantizeScale] =
+        Add(quantizer_.learned ? ".learned_step" : ".scale", scale_, kStartThreshold,
+            quantizer_.learned ? InitializerRole::kParameter : InitializerRole::kBuffer);
+    if (quantizer_.history == History::kSums) AddSums(inputs);
+    if (quantizer_.history == History::kWindow) AddWindow(inputs);
+    if (planned_.spec.pact) {
+      inputs[kFakeQuantizeAlpha] =
+          Add(".alpha", channels_, planned_.alpha_start.value_or(kStartThreshold),
+              InitializerRole::kParameter);
+    }
+    inputs[kFakeQuantizeInitialized] = Add(".initialized", {}, 0);
+    if (quantizer_.learned_offset) {
+      inputs[kFakeQuantizeOffset] = Add(".learned_offset", {}, 0, InitializerRole::kParameter);
+    } else if (quantizer_.learned && !symmetric_) {
+      inputs[kFakeQuantizeZeroPoint] = Add(".zero_point", {}, 0);
+    }
+    while (inputs.back() == nullptr) inputs.pop_back();
+    return inputs;
+  }
+
+ private:
+  Value* AddTensor(absl::string_view suffix, const at::Tensor& tensor, InitializerRole role) {
+    return graph_.AddInitializer(absl::StrCat(planned_.value->name(), suffix), tensor, role);
+  }
+
+  Value* Add(absl::string_view suffix, at::IntArrayRef sizes, float fill,
+             InitializerRole role = InitializerRole::kBuffer) {
+    return AddTensor(suffix, at::full(sizes, fill, options_), role);
+  }
+
+  void AddSums(std::vector<Value*>& inputs) {
+    const bool range = quantizer_.learned && !symmetric_;
+    const bool counted = planned_.spec.reference_start && !quantizer_.learned;
+    const float start = counted ? 1 : 0;
+    const std::vector<int64_t> sums = range ? std::vector<int64_t>{kLearnedRangeSums} : scale_;
+    inputs[kFakeQuantizeAccum] = Add(".accum", sums, start);
+    inputs[kFakeQuantizeState] = Add(".state", scale_, start);
+  }
+
+  void AddWindow(std::vector<Value*>& inputs) {
+    std::vector<int64_t> window = scale_;
+    window.insert(window.begin(), planned_.spec.window_size);
+    inputs[kFakeQuantizeWindow] = Add(".window", window, 0);
     inputs[kFakeQuantizeCount] =
-        add_tensor(".count", at::zeros({}, options.dtype(at::kLong)), InitializerRole::kBuffer);
+        AddTensor(".count", at::zeros({}, options_.dtype(at::kLong)), InitializerRole::kBuffer);
   }
-  if (spec.pact) {
-    inputs[kFakeQuantizeAlpha] =
-        add(".alpha", channels, planned.alpha_start.value_or(kStartThreshold),
-            InitializerRole::kParameter);
-  }
-  inputs[kFakeQuantizeInitialized] = add(".initialized", {}, 0, InitializerRole::kBuffer);
+
+  Graph& graph_;
+  const PlannedTensor& planned_;
+  const QuantizerDef& quantizer_;
+  const at::TensorOptions options_;
+  const bool symmetric_;
+  std::vector<int64_t> channels_;
+  std::vector<int64_t> scale_;  // the shape of the scale
+};
+
+void InsertOne(Graph& graph, const PlannedTensor& planned) {
+  const std::vector<Value*> inputs = StateBuilder(graph, planned).Build();
   const Node* node =
-      graph.AddNode(kFakeQuantizeOp, absl::StrCat(name, ".fake_quant"), inputs, ToAttributes(spec));
+      graph.AddNode(kFakeQuantizeOp, absl::StrCat(planned.value->name(), ".fake_quant"), inputs,
+                    ToAttributes(planned.spec));
   node->output()->type = planned.value->type;
-  for (const Use& use : planned.uses) graph.SetInput(use.node, use.index, node->output());
+  const std::vector<Use> uses = planned.first ? planned.value->uses() : planned.uses;
+  for (const Use& use : uses) {
+    const bool reads = use.node != node && use.node->op() != kObserveOutputOp;
+    if (reads) graph.SetInput(use.node, use.index, node->output());
+  }
 }
 
 std::vector<Node*> FakeQuantizeNodes(const Graph& graph) {
@@ -78,7 +125,13 @@ std::vector<Value*> SortedByName(std::vector<Value*> values) {
 }  // namespace
 
 void InsertFakeQuant(Graph& graph, const QuantPlan& plan) {
-  for (const PlannedTensor& planned : plan.tensors) InsertOne(graph, planned);
+  if (plan.output_moving_rate) FollowOutputs(graph, plan);
+  for (const PlannedTensor& planned : plan.tensors) {
+    if (!planned.first) InsertOne(graph, planned);
+  }
+  for (const PlannedTensor& planned : plan.tensors) {
+    if (planned.first) InsertOne(graph, planned);
+  }
 }
 
 void RemoveFakeQuant(Graph& graph) {
@@ -103,6 +156,7 @@ std::vector<Value*> LearnedSteps(const Graph& graph) {
     if (FindQuantizer(SpecOf(*node).quantizer)->learned) {
       steps.push_back(node->input(kFakeQuantizeScale));
     }
+    if (Value* offset = node->input(kFakeQuantizeOffset)) steps.push_back(offset);
   }
   return SortedByName(std::move(steps));
 }

@@ -33,14 +33,32 @@ QUANTRY_INLINE float AbsMaxLoop(const float* __restrict x, int64_t n) {
 
 QUANTRY_INLINE float RoundHalfToEven(float value) { return (value + kRoundMagic) - kRoundMagic; }
 
+// Halves away from zero. Only where the distance to the even neighbour is +0.5 has the magic gone
+// the other way; the difference of two neighbouring floats is exact.
+QUANTRY_INLINE float RoundHalfAway(float value) {
+  const float magnitude = std::bit_cast<float>(std::bit_cast<uint32_t>(value) & 0x7fffffffu);
+  const float even = RoundHalfToEven(magnitude);
+  const float rounded = magnitude - even == 0.5f ? even + 1.0f : even;
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(rounded) |
+                              (std::bit_cast<uint32_t>(value) & 0x80000000u));
+}
+
+template <Rounding rounding>
+QUANTRY_INLINE float RoundTo(float value) {
+  return rounding == Rounding::kHalfToEven ? RoundHalfToEven(value) : RoundHalfAway(value);
+}
+
+template <Rounding rounding>
 QUANTRY_INLINE void ForwardLoop(const float* __restrict x, float* __restrict y, int64_t n,
                                 const Grid& grid) {
   const float low = grid.low, high = grid.high, step = grid.step;
+  const float span = grid.span, levels = grid.levels;
   for (int64_t i = 0; i < n; ++i) {
     float value = x[i];
     value = value > high ? high : value;
     value = value < low ? low : value;
-    y[i] = RoundHalfToEven(value / step) * step;
+    y[i] = rounding == Rounding::kHalfToEven ? RoundHalfToEven(value / step) * step
+                                             : RoundHalfAway(value * levels / span) * span / levels;
   }
 }
 
@@ -55,27 +73,49 @@ QUANTRY_INLINE void BackwardLoop(const float* __restrict x, const float* __restr
 }
 
 // Of one element: dy times the derivative of its quantized value by the step.
+template <Rounding rounding>
 QUANTRY_INLINE float StepTerm(float x, float dy, const Grid& grid) {
   const float v = x / grid.step;
   // The magic only rounds what is in range; what is not, is replaced by a bound.
-  float derivative = RoundHalfToEven(v) - v;
-  derivative = x > grid.high ? grid.high / grid.step : derivative;
-  derivative = x < grid.low ? grid.low / grid.step : derivative;
+  float derivative = RoundTo<rounding>(v) - v;
+  derivative = x > grid.high ? grid.slope_above : derivative;
+  derivative = x < grid.low ? grid.slope_below : derivative;
   return dy * derivative;
 }
 
+QUANTRY_INLINE float OffsetTerm(float x, float dy, const Grid& grid) {
+  const float above = x > grid.high ? dy : 0.0f;
+  return x < grid.low ? dy : above;
+}
+
+template <Rounding rounding>
 QUANTRY_INLINE double StepLoop(const float* __restrict x, const float* __restrict dy, int64_t n,
                                const Grid& grid) {
   float sums[kLanes] = {};
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     for (int lane = 0; lane < kLanes; ++lane) {
-      sums[lane] += StepTerm(x[i + lane], dy[i + lane], grid);
+      sums[lane] += StepTerm<rounding>(x[i + lane], dy[i + lane], grid);
     }
   }
   double total = 0;
   for (const float sum : sums) total += sum;
-  for (; i < n; ++i) total += StepTerm(x[i], dy[i], grid);
+  for (; i < n; ++i) total += StepTerm<rounding>(x[i], dy[i], grid);
+  return total;
+}
+
+QUANTRY_INLINE double OffsetLoop(const float* __restrict x, const float* __restrict dy, int64_t n,
+                                 const Grid& grid) {
+  float sums[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      sums[lane] += OffsetTerm(x[i + lane], dy[i + lane], grid);
+    }
+  }
+  double total = 0;
+  for (const float sum : sums) total += sum;
+  for (; i < n; ++i) total += OffsetTerm(x[i], dy[i], grid);
   return total;
 }
 
@@ -103,15 +143,20 @@ QUANTRY_INLINE double AlphaLoop(const float* __restrict x, const float* __restri
 
 #if QUANTRY_HAS_AVX2_CLONES
 QUANTRY_AVX2 float AbsMaxAvx2(const float* x, int64_t n) { return AbsMaxLoop(x, n); }
+template <Rounding rounding>
 QUANTRY_AVX2 void ForwardAvx2(const float* x, float* y, int64_t n, const Grid& grid) {
-  ForwardLoop(x, y, n, grid);
+  ForwardLoop<rounding>(x, y, n, grid);
 }
 QUANTRY_AVX2 void BackwardAvx2(const float* x, const float* dy, float* dx, int64_t n,
                                const Grid& grid) {
   BackwardLoop(x, dy, dx, n, grid);
 }
+template <Rounding rounding>
 QUANTRY_AVX2 double StepAvx2(const float* x, const float* dy, int64_t n, const Grid& grid) {
-  return StepLoop(x, dy, n, grid);
+  return StepLoop<rounding>(x, dy, n, grid);
+}
+QUANTRY_AVX2 double OffsetAvx2(const float* x, const float* dy, int64_t n, const Grid& grid) {
+  return OffsetLoop(x, dy, n, grid);
 }
 QUANTRY_AVX2 double AlphaAvx2(const float* x, const float* dy, int64_t n, float alpha) {
   return AlphaLoop(x, dy, n, alpha);
@@ -137,9 +182,28 @@ float AbsMax(const float* x, int64_t n) {
   return AbsMaxLoop(x, n);
 }
 
-void FakeQuantizeForward(const float* x, float* y, int64_t n, const Grid& grid) {
-  QUANTRY_DISPATCH(ForwardAvx2(x, y, n, grid));
-  ForwardLoop(x, y, n, grid);
+namespace {
+
+template <Rounding rounding>
+void ForwardWith(const float* x, float* y, int64_t n, const Grid& grid) {
+  QUANTRY_DISPATCH(ForwardAvx2<rounding>(x, y, n, grid));
+  ForwardLoop<rounding>(x, y, n, grid);
+}
+
+template <Rounding rounding>
+double StepGradientWith(const float* x, const float* dy, int64_t n, const Grid& grid) {
+  QUANTRY_DISPATCH(StepAvx2<rounding>(x, dy, n, grid));
+  return StepLoop<rounding>(x, dy, n, grid);
+}
+
+}  // namespace
+
+void FakeQuantizeForward(const float* x, float* y, int64_t n, const Grid& grid, Rounding rounding) {
+  if (rounding == Rounding::kHalfToEven) {
+    ForwardWith<Rounding::kHalfToEven>(x, y, n, grid);
+  } else {
+    ForwardWith<Rounding::kHalfAwayFromZero>(x, y, n, grid);
+  }
 }
 
 void FakeQuantizeBackward(const float* x, const float* dy, float* dx, int64_t n, const Grid& grid) {
@@ -147,9 +211,16 @@ void FakeQuantizeBackward(const float* x, const float* dy, float* dx, int64_t n,
   BackwardLoop(x, dy, dx, n, grid);
 }
 
-double StepGradient(const float* x, const float* dy, int64_t n, const Grid& grid) {
-  QUANTRY_DISPATCH(StepAvx2(x, dy, n, grid));
-  return StepLoop(x, dy, n, grid);
+double StepGradient(const float* x, const float* dy, int64_t n, const Grid& grid,
+                    Rounding rounding) {
+  return rounding == Rounding::kHalfToEven
+             ? StepGradientWith<Rounding::kHalfToEven>(x, dy, n, grid)
+             : StepGradientWith<Rounding::kHalfAwayFromZero>(x, dy, n, grid);
+}
+
+double OffsetGradient(const float* x, const float* dy, int64_t n, const Grid& grid) {
+  QUANTRY_DISPATCH(OffsetAvx2(x, dy, n, grid));
+  return OffsetLoop(x, dy, n, grid);
 }
 
 double PactAlphaGradient(const float* x, const float* dy, int64_t n, float alpha) {

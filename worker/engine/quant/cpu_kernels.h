@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "worker/engine/quant/rounding.h"
+
 namespace quantry::engine {
 
 // The inner loops of fake quantization on plain float arrays, single-threaded, AVX2 where the
@@ -16,18 +18,30 @@ struct Grid {
   float low = 0;
   float high = 0;
   float step = 1;
+  // kHalfAwayFromZero: a value is multiplied by `levels` and divided by `span`, and back.
+  float span = 1;
+  float levels = 1;
+  // Derivatives of a clipped value by a learned step: below `low`, above `high`.
+  float slope_below = 0;
+  float slope_above = 0;
 };
 
-// y = round(clamp(x, low, high) / step) * step, halves to the even neighbour. |low / step| and
-// |high / step| must be below 2^22. NaN in x or in the grid gives NaN.
-void FakeQuantizeForward(const float* x, float* y, int64_t n, const Grid& grid);
+// With v = clamp(x, low, high):
+//   kHalfToEven:        y = round(v / step) * step
+//   kHalfAwayFromZero:  y = round(v * levels / span) * span / levels, from left to right.
+// The integers must be below 2^22 (16 bits and more are fine). NaN in x or in the grid gives NaN.
+void FakeQuantizeForward(const float* x, float* y, int64_t n, const Grid& grid, Rounding rounding);
 
 // dx = dy where low <= x <= high, else 0 (also where x is NaN).
 void FakeQuantizeBackward(const float* x, const float* dy, float* dx, int64_t n, const Grid& grid);
 
-// Sum of dy * d, where d is low / step if x < low, high / step if x > high, and round(v) - v with
+// Sum of dy * d, where d is slope_below if x < low, slope_above if x > high, and round(v) - v with
 // v = x / step otherwise: the gradient of a learned step size, before its factor g.
-double StepGradient(const float* x, const float* dy, int64_t n, const Grid& grid);
+double StepGradient(const float* x, const float* dy, int64_t n, const Grid& grid,
+                    Rounding rounding);
+
+// Sum of dy where x < low or x > high: the gradient of a learned offset, before its factor g.
+double OffsetGradient(const float* x, const float* dy, int64_t n, const Grid& grid);
 
 // Sum of dy where x > alpha, minus the sum of dy where x < -alpha: PACT's gradient of alpha.
 double PactAlphaGradient(const float* x, const float* dy, int64_t n, float alpha);

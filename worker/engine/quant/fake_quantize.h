@@ -13,33 +13,49 @@ struct FakeQuantizeOptions {
   int64_t axis = -1;  // -1: one threshold for the whole tensor; else one per index of this axis
 };
 
-// y = round(clamp(x, -s, s) / step) * step with step = StepSize(s, bits), halves to even.
-//   (PaddleSlim's y = round(clamp(x, -s, s) * q / s) * s / q, with the division in the order in
-//   which ONNX QuantizeLinear does it, so that the served model rounds alike.)
-// Gradient: straight through, dx = dy where |x| <= s, else 0; s gets none.
+// y = round(clamp(x, low, high) / step) * step, on the grid and with the rounding of `qparams`.
+// Rounding::kHalfToEven divides by the step, as ONNX QuantizeLinear does, so that the served model
+// rounds alike; kHalfAwayFromZero computes round(x * q / s) * s / q from left to right (PaddleSlim).
+// With InputGradient::kMasked dx = dy where low <= x <= high, else 0; kStraightThrough dx = dy. The
+// grid gets no gradient.
 //
-// With `alpha` (defined; same shape as `thresholds`) this is PACT: the caller passes
+// With `alpha` (defined; same shape as step) this is PACT: the caller passes the grid of
 // s = PactThreshold(alpha, observed), and alpha gets
 //   d_alpha = sum of dy where x > alpha, minus the sum of dy where x < -alpha.
-// For x without negative values that is clamping to [0, alpha].
+// For x without negative values that is clamping to [0, alpha]. kStraightThrough then means
+// straight through the rounding only: dx = dy where |x| <= alpha.
 //
 // x: float32 (any dense layout runs on own kernels on the CPU; other devices and layouts on ATen).
-// thresholds: float32 on x's device, scalar or [x.size(axis)]; negative ones count as 0 and NaN
-// gives NaN. Output: like x, same memory format. Backward works on x itself: no mask is kept.
+// Output: like x, same memory format; an empty x gives an empty y. NaN in x or in the grid gives
+// NaN, an infinite x the end of the range. Backward works on x itself: no mask is kept.
+at::Tensor FakeQuantizeOn(const at::Tensor& x, const QParams& qparams, const at::Tensor& alpha,
+                          int64_t axis, InputGradient gradient = InputGradient::kMasked);
+
+// FakeQuantizeOn for QParamsOfThresholds, halves to even, masked. thresholds: float32 on x's
+// device, scalar or [x.size(axis)]; negative ones count as 0 and NaN gives NaN.
 at::Tensor FakeQuantize(const at::Tensor& x, const at::Tensor& thresholds, const at::Tensor& alpha,
                         const FakeQuantizeOptions& options);
 
-// The same on any grid: y = round(clamp(x, low, high) / step) * step, dx = dy where low <= x <=
-// high. Of `qparams` step, low and high are looked at; they get no gradient.
-at::Tensor FakeQuantizeOn(const at::Tensor& x, const QParams& qparams, const at::Tensor& alpha,
-                          int64_t axis);
+// What is learned of a grid. The tensors are those that get the gradient.
+struct LearnedGrid {
+  at::Tensor steps;             // step size(s): scalar or [x.size(axis)]
+  at::Tensor offset = {};       // LSQ+: the lower end of the range, a scalar; undefined: none
+  double gradient_factor = 1;   // g, the papers' 1 / sqrt(N * Qp)
+};
 
-// With a step size that is learned (LSQ, Esser et al., 2020): y as QParamsOfSteps(step, bits) has
-// it, where `steps` (scalar or [x.size(axis)]) counts as at least kSmallestStep. With v = x / step:
-//   dx = dy where -q <= v <= q, else 0;
-//   d_step = g * sum of dy * {-q where v < -q; q where v > q; round(v) - v else}.
-// `gradient_factor` is g, the paper's 1 / sqrt(N * q). (The paper's signed range is [-q-1, q]; ours
-// is [-q, q] like all that we export.)
+// With a step size that is learned (LSQ, Esser et al., 2020): y on `qparams`, which the caller made
+// of the steps. With v = x / step, Qn = qmin - zero_point and Qp = qmax - zero_point:
+//   dx = dy where Qn <= v <= Qp, else 0;
+//   d_step = g * sum of dy * {Qn where v < Qn; Qp where v > Qp; round(v) - v else}.
+// With a learned offset b as well (LSQ+, Bhalgat et al., 2020), v = (x - b) / step, Qn = qmin and
+// Qp = qmax of the unsigned integers, and
+//   d_b = g * sum of dy where v is clipped.
+// The offset is rounded to a whole zero point in `qparams`, which counts as the identity.
+at::Tensor FakeQuantizeLearnedOn(const at::Tensor& x, const QParams& qparams,
+                                 const LearnedGrid& learned, int64_t axis);
+
+// FakeQuantizeLearnedOn for QParamsOfSteps, where steps count as at least kSmallestStep. (The
+// paper's signed range is [-q-1, q]; ours is [-q, q] unless parity with the reference is asked for.)
 at::Tensor FakeQuantizeLearned(const at::Tensor& x, const at::Tensor& steps, double gradient_factor,
                                const FakeQuantizeOptions& options);
 

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include "worker/engine/quant/abs_max.h"
 #include "worker/engine/quant/observers.h"
 
 namespace quantry::engine {
@@ -16,6 +17,20 @@ at::Tensor ObserveAbsMax(const at::Tensor& x, const ObserveOptions& options,
   }
   state.initialized.fill_(1);
   return seen;
+}
+
+void StartAbsMax(const at::Tensor& threshold, const ObserveOptions&, const ObserverState& state) {
+  const at::NoGradGuard no_grad;
+  state.scale.copy_(threshold);
+  state.initialized.fill_(1);
+}
+
+at::Tensor ObserveMagnitudeOnce(const at::Tensor& x, const ObserveOptions& options,
+                                const ObserverState& state) {
+  const at::NoGradGuard no_grad;
+  state.scale.copy_(AbsMaxOf(x, options.axis));
+  state.initialized.fill_(1);
+  return state.scale;
 }
 
 }  // namespace quantry::engine

@@ -14,4 +14,14 @@ at::Tensor ObserveMovingAverage(const at::Tensor& x, const ObserveOptions& optio
   return state.scale;
 }
 
+void StartMovingAverage(const at::Tensor& threshold, const ObserveOptions&,
+                        const ObserverState& state) {
+  const at::NoGradGuard no_grad;
+  // Whoever has seen nothing yet counts the threshold as one tensor.
+  state.state.clamp_min_(1);
+  state.accum.copy_(threshold * state.state);
+  state.scale.copy_(threshold);
+  state.initialized.fill_(1);
+}
+
 }  // namespace quantry::engine

@@ -21,8 +21,9 @@ at::Tensor ObserveRange(const at::Tensor& x, const ObserveOptions& options,
   const at::Tensor slot = state.window[count % window_size];
   const at::Tensor removed = slot.clone();
   slot.copy_(seen);
-  // The start value must not count as seen.
-  const at::Tensor last = state.scale * state.initialized;
+  // Otherwise the start value must not count as seen.
+  const at::Tensor last =
+      options.reference_start ? state.scale.clone() : state.scale * state.initialized;
   const at::Tensor in_window =
       filled > 0 ? state.window.slice(0, 0, filled).amax(0) : at::zeros_like(last);
   const at::Tensor kept = at::where((removed - last).abs() < kSameEntry, in_window, last);
@@ -31,6 +32,15 @@ at::Tensor ObserveRange(const at::Tensor& x, const ObserveOptions& options,
   state.count.add_(1);
   state.initialized.fill_(1);
   return state.scale;
+}
+
+void StartRange(const at::Tensor& threshold, const ObserveOptions&, const ObserverState& state) {
+  const at::NoGradGuard no_grad;
+  state.window.zero_();
+  state.window[0].copy_(threshold);
+  state.count.fill_(1);
+  state.scale.copy_(threshold);
+  state.initialized.fill_(1);
 }
 
 }  // namespace quantry::engine

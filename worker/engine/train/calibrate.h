@@ -14,7 +14,9 @@ namespace quantry::engine {
 using CalibrationObserver = std::function<absl::Status(int64_t done, int64_t total)>;
 
 // Lets the observers of `graph` see the first `batches` batches of epoch 0 of `loader` (or all, if
-// there are fewer) in float, which gives every quantizer its start values.
+// there are fewer) in float, which gives every quantizer its start values; then lets the calibrator
+// of each quantizer (train/threshold_search.h) replace what the observer found. INVALID_ARGUMENT
+// names a tensor for which that is not possible because it is not finite.
 absl::Status Calibrate(const Graph& graph, Loader& loader, int64_t batches,
                        const CalibrationObserver& observer = nullptr);
 

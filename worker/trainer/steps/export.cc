@@ -20,7 +20,8 @@ absl::Status ExportFloat(RunState& state) {
 }
 
 absl::Status ExportQuantized(RunState& state) {
-  QUANTRY_RETURN_IF_ERROR(WriteQuantizedModel(state.model, state.output / kModelFile));
+  QUANTRY_RETURN_IF_ERROR(WriteQuantizedModel(
+      state.model, engine::QdqOptionsOf(state.options.quant), state.output / kModelFile));
   QUANTRY_RETURN_IF_ERROR(state.AnnounceArtifact(kModelFile));
   state.record.result.set_model_size_bytes(state.record.bytes[kModelFile]);
   return absl::OkStatus();

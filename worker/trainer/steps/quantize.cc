@@ -9,6 +9,7 @@
 #include "worker/engine/passes/fold_batch_norm.h"
 #include "worker/engine/passes/insert_fake_quant.h"
 #include "worker/engine/passes/planned_layers.h"
+#include "worker/engine/passes/quantize_outputs.h"
 #include "worker/engine/train/calibrate.h"
 #include "worker/trainer/layer_report.h"
 #include "worker/trainer/steps/steps.h"
@@ -33,6 +34,7 @@ absl::Status Quantize(RunState& state) {
   QUANTRY_ASSIGN_OR_RETURN(engine::QuantPlan plan,
                            engine::Annotate(state.model, state.options.quant, pact));
   if (state.choice) plan = engine::WithBits(plan, state.choice->ByName());
+  engine::FitToProfile(state.model, state.options.quant, plan);
   engine::InsertFakeQuant(state.model, plan);
   return absl::OkStatus();
 }

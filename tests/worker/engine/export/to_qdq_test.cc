@@ -13,6 +13,7 @@
 #include "worker/engine/passes/annotate.h"
 #include "worker/engine/passes/fold_batch_norm.h"
 #include "worker/engine/passes/insert_fake_quant.h"
+#include "worker/engine/passes/quantize_outputs.h"
 #include "worker/engine/quant/qparams.h"
 
 namespace quantry::engine {
@@ -113,6 +114,134 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{4, "channel_wise_abs_max", "moving_average_abs_max", false},
                       Case{4, "channel_wise_abs_max", "abs_max", true},
                       Case{3, "abs_max", "moving_average_abs_max", true}));
+
+Graph FittedToProfile(Graph graph, const QuantConfig& config, const at::Tensor& data) {
+  QuantPlan plan = Annotate(graph, config, {}).value();
+  FitToProfile(graph, config, plan);
+  InsertFakeQuant(graph, plan);
+  RunGraph(graph, data, RunPhase::kCalibrate);
+  return graph;
+}
+
+// Counts nodes of the kind.
+int Count(const Graph& graph, absl::string_view op) {
+  int count = 0;
+  for (const Node* node : graph.nodes()) count += node->op() == op;
+  return count;
+}
+
+TEST(ToQdqFusionTest, EveryConvolutionEndsInAQuantizerAndComputesTheSame) {
+  for (const char* quantizer : {"moving_average_abs_max", "lsq_act"}) {
+    for (const int bits : {2, 4, 8}) {
+      QuantConfig config;
+      config.activation_bits = bits;
+      config.activation_quantize_type = quantizer;
+      const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+      const Graph trained = FittedToProfile(BuildSmallNet(11), config, data);
+      const auto qdq = ToQdq(trained);
+      ASSERT_TRUE(qdq.ok()) << qdq.status();
+      for (const Node* node : qdq->nodes()) {
+        if (node->op() != "Conv") continue;
+        ASSERT_EQ(node->output()->uses().size(), 1u) << node->name();
+        EXPECT_EQ(node->output()->uses()[0].node->op(), "QuantizeLinear") << node->name();
+      }
+      EXPECT_LT(RelativeError(RunGraph(*qdq, data), RunGraph(trained, data)),
+                bits == 8 ? 0.01 : 0.05)
+          << quantizer << " " << bits;
+    }
+  }
+}
+
+TEST(ToQdqFusionTest, ClampsThatTheQuantizerMakesNeedlessGo) {
+  const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+  const Graph eight = FittedToProfile(BuildSmallNet(11), {}, data);
+  EXPECT_EQ(Count(*ToQdq(eight), "Relu"), 0);
+  // Signed integers need it, and other runtimes fuse it themselves.
+  EXPECT_EQ(Count(*ToQdq(eight, {.activation_dtype = "int8"}), "Relu"), 0);
+  EXPECT_EQ(Count(*ToQdq(eight, {.profile = "openvino"}), "Relu"), 2);
+  QuantConfig symmetric;
+  symmetric.activation_dtype = "int8";
+  const Graph with_sign = FittedToProfile(BuildSmallNet(11), symmetric, data);
+  EXPECT_EQ(Count(*ToQdq(with_sign), "Relu"), 2);
+}
+
+// conv -> Clip(0, bound) -> quantizer: the Clip goes exactly where the quantizer saturates there.
+TEST(ToQdqFusionTest, OnlyClipsAtOrBeyondTheRangeAreNeedless) {
+  for (const float bound : {0.5f, 6.0f, 1e6f}) {
+    at::manual_seed(4);
+    Graph graph;
+    Value* x = graph.AddInput("input", {.dtype = at::kFloat});
+    x = AddConv(graph, "first", x, 3, 8, 1, /*norm=*/true);
+    const auto constant = [&](float value) {
+      return graph.AddInitializer("bound", at::full({}, value), InitializerRole::kConstant);
+    };
+    x = graph.AddNode("Clip", "clip", {x, constant(0), constant(bound)})->output();
+    graph.AddOutput(AddConv(graph, "second", x, 8, 4, 1, /*norm=*/false));
+    const at::Tensor data = at::randn({4, 3, 9, 9});
+    Graph trained = FittedToProfile(std::move(graph), {}, data);
+    trained.FindValue("clip.scale")->tensor().copy_(at::tensor({0.0f, 6.0f}));
+    const auto qdq = ToQdq(trained);
+    ASSERT_TRUE(qdq.ok()) << qdq.status();
+    EXPECT_EQ(Count(*qdq, "Clip"), bound < 6 ? 1 : 0) << bound;
+    EXPECT_LT(RelativeError(RunGraph(*qdq, data), RunGraph(trained, data)), 0.01) << bound;
+  }
+}
+
+TEST(ToQdqProfileTest, TensorRtGetsSymmetricInt8WithoutClipsAndFloatBiases) {
+  QuantConfig config;
+  config.profile = "tensorrt";
+  const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+  const Graph trained = FittedToProfile(BuildSmallNet(11), config, data);
+  const auto qdq = ToQdq(trained, QdqOptionsOf(config));
+  ASSERT_TRUE(qdq.ok()) << qdq.status();
+  EXPECT_EQ(Count(*qdq, "Clip"), 0);
+  for (const Node* node : qdq->nodes()) {
+    if (node->op() == "Conv" || node->op() == "Gemm") {
+      EXPECT_TRUE(node->input(2)->is_initializer());
+    }
+    if (node->op() != "QuantizeLinear" && node->op() != "DequantizeLinear") continue;
+    const at::Tensor& zero_point = node->input(2)->tensor();
+    EXPECT_EQ(zero_point.scalar_type(), at::kChar);
+    EXPECT_TRUE((zero_point == 0).all().item<bool>());
+  }
+  EXPECT_LT(RelativeError(RunGraph(*qdq, data), RunGraph(trained, data)), 0.01);
+}
+
+TEST(ToQdqProfileTest, TensorRtRefusesWhatItCantRun) {
+  QuantConfig config;
+  const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+  const Graph unsigned_grid = FittedToProfile(BuildSmallNet(11), config, data);
+  const absl::Status refused = ToQdq(unsigned_grid, {.profile = "tensorrt"}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("stem.relu"));
+  config.profile = "tensorrt";
+  config.activation_bits = 4;
+  const Graph four_bits = FittedToProfile(BuildSmallNet(11), config, data);
+  EXPECT_THAT(std::string(ToQdq(four_bits, {.profile = "tensorrt"}).status().message()),
+              HasSubstr("[-7, 7]"));
+}
+
+TEST(ToQdqProfileTest, StorageTypesAreAskedForAndExact) {
+  for (const bool symmetric : {true, false}) {
+    QuantConfig config;
+    config.activation_symmetric = symmetric;
+    const at::Tensor data = (at::manual_seed(9), at::randn({16, 3, 8, 8}));
+    const Graph trained = FittedToProfile(BuildSmallNet(11), config, data);
+    const at::Tensor usual = RunGraph(*ToQdq(trained), data);
+    for (const char* type : {"int8", "uint8"}) {
+      const auto qdq = ToQdq(trained, {.weight_dtype = type, .activation_dtype = type});
+      ASSERT_TRUE(qdq.ok()) << qdq.status();
+      for (const Node* node : qdq->nodes()) {
+        if (node->op() != "QuantizeLinear" && node->op() != "DequantizeLinear") continue;
+        if (node->input(2) == nullptr) continue;  // biases
+        EXPECT_EQ(node->input(2)->tensor().scalar_type(),
+                  absl::string_view(type) == "int8" ? at::kChar : at::kByte)
+            << node->name();
+      }
+      EXPECT_TRUE(at::allclose(RunGraph(*qdq, data), usual, 1e-4, 1e-5));
+    }
+  }
+}
 
 // One layer: the only differences are float rounding and the rounded bias.
 TEST(ToQdqExactTest, OneLayerDiffersByTheBiasStepAtMost) {

@@ -137,6 +137,31 @@ TEST(ImportOnnx, BiasAddedToMatMulIsTrained) {
   EXPECT_EQ(ImportOrDie(model).ParameterCount(), 9);
 }
 
+// ATen has no type of four bits: what the zero point is must not be lost.
+TEST(ImportOnnx, QuantizesToTheFourBitsOfTheZeroPoint) {
+  for (const bool node : {false, true}) {
+    onnx::ModelProto model = EmptyModel(21);
+    onnx::GraphProto& graph = *model.mutable_graph();
+    *graph.add_initializer() = FloatTensor("s", {}, {0.5f});
+    onnx::TensorProto* zero = nullptr;
+    if (node) {
+      onnx::AttributeProto* value = AddOnnxNode(graph, "Constant", "c", {}, {"z"})->add_attribute();
+      value->set_name("value");
+      value->set_type(onnx::AttributeProto::TENSOR);
+      zero = value->mutable_t();
+    } else {
+      zero = graph.add_initializer();
+    }
+    zero->set_name("z");
+    zero->set_data_type(22);
+    zero->set_raw_data("\x01");
+    AddOnnxNode(graph, "QuantizeLinear", "q", {"x", "s", "z"}, {"h"});
+    AddOnnxNode(graph, "DequantizeLinear", "d", {"h", "s", "z"}, {"y"});
+    const at::Tensor y = RunOne(ImportOrDie(model), at::tensor({100.f, -100.f}).reshape({1, 2}));
+    EXPECT_TRUE(y.equal(at::tensor({3.0f, -4.5f}).reshape({1, 2}))) << y;
+  }
+}
+
 TEST(ImportOnnx, NamesTheNodeOfAnUnknownOperator) {
   onnx::ModelProto model = LinearModel();
   model.mutable_graph()->mutable_node(1)->set_op_type("Frobnicate");

@@ -95,6 +95,36 @@ TEST(OnnxTensor, ReadsTypedFieldsOfEveryType) {
   }
 }
 
+// Two elements a byte, the first in the low bits; an odd one out leaves the last high bits unused.
+TEST(OnnxTensor, ReadsFourBits) {
+  struct Case {
+    int32_t type;
+    at::ScalarType dtype;
+    std::vector<int> expected;
+  };
+  for (const Case& test : {Case{21, at::kByte, {1, 15, 8}}, Case{22, at::kChar, {1, -1, -8}}}) {
+    SCOPED_TRACE(test.type);
+    onnx::TensorProto proto = Pair(test.type);
+    proto.set_dims(0, 3);
+    onnx::TensorProto field = proto;
+    proto.set_raw_data("\xf1\x78");
+    field.add_int32_data(0xf1);
+    field.add_int32_data(0x78);
+    for (const onnx::TensorProto& one : {proto, field}) {
+      const auto tensor = OnnxTensorReader(std::nullopt).Read(one);
+      ASSERT_TRUE(tensor.ok()) << tensor.status();
+      EXPECT_EQ(tensor->scalar_type(), test.dtype);
+      EXPECT_TRUE(tensor->to(at::kInt).equal(at::tensor(test.expected, at::kInt))) << *tensor;
+    }
+    proto.set_raw_data("\xf1\x78\x01");
+    EXPECT_FALSE(OnnxTensorReader(std::nullopt).Read(proto).ok());
+    proto.set_raw_data("\xf1");
+    EXPECT_FALSE(OnnxTensorReader(std::nullopt).Read(proto).ok());
+    field.add_int32_data(0);
+    EXPECT_FALSE(OnnxTensorReader(std::nullopt).Read(field).ok());
+  }
+}
+
 TEST(OnnxTensor, ReadsBoolAndScalar) {
   onnx::TensorProto flags = Pair(onnx::TensorProto::BOOL);
   flags.set_raw_data(std::string("\0\7", 2));

@@ -2,6 +2,8 @@
 // differences.
 #include <ATen/ATen.h>
 
+#include <string>
+
 #include "tests/worker/engine/ops/operator_cases.h"
 
 namespace quantry::engine {
@@ -109,8 +111,92 @@ void AddResizes(std::vector<OperatorCase>& cases) {
   const at::Tensor scales = at::tensor({1.0f, 1.0f, 1.7f, 0.6f});
   for (const char* mode : {"nearest", "linear", "cubic"}) {
     cases.push_back(Case("Resize", {x, at::Tensor(), scales}, {{"mode", std::string(mode)}}));
+    cases.push_back(Case("Resize", {x, at::Tensor(), scales},
+                         {{"mode", std::string(mode)}, {"antialias", int64_t{1}}}));
   }
   cases.push_back(Case("Upsample", {x, at::Tensor(), scales}, {{"mode", std::string("linear")}}));
+}
+
+// The weights of a layer of 3 hidden and 2 input elements.
+std::vector<at::Tensor> Recurrent(int64_t gates, int64_t directions, bool lstm) {
+  const at::Tensor lengths = at::tensor({3, 2}, at::kInt);
+  std::vector<at::Tensor> inputs = {Numbers({3, 2, 2}),
+                                    Numbers({directions, gates * 3, 2}, 1) * 0.5,
+                                    Numbers({directions, gates * 3, 3}, 2) * 0.5,
+                                    Numbers({directions, gates * 6}, 3) * 0.5,
+                                    lengths,
+                                    Numbers({directions, 2, 3}, 4)};
+  if (!lstm) return inputs;
+  inputs.push_back(Numbers({directions, 2, 3}, 5));
+  inputs.push_back(Numbers({directions, 9}, 6));
+  return inputs;
+}
+
+void AddRecurrent(std::vector<OperatorCase>& cases) {
+  for (const char* direction : {"forward", "reverse", "bidirectional"}) {
+    const int64_t directions = std::string(direction) == "bidirectional" ? 2 : 1;
+    const AttributeMap attributes = {{"direction", std::string(direction)},
+                                     {"hidden_size", int64_t{3}}};
+    cases.push_back(Case("RNN", Recurrent(1, directions, false), attributes, {0, 1, 2, 3, 5}));
+    cases.push_back(Case("GRU", Recurrent(3, directions, false), attributes, {0, 1, 2, 3, 5}));
+    cases.push_back(
+        Case("LSTM", Recurrent(4, directions, true), attributes, {0, 1, 2, 3, 5, 6, 7}));
+  }
+  cases.push_back(Case("GRU", Recurrent(3, 1, false), {{"linear_before_reset", int64_t{1}}}));
+  cases.push_back(Case("LSTM", Recurrent(4, 1, true), {{"input_forget", int64_t{1}}}));
+  // Every activation that is not a default one, by the order in which its parameters stand.
+  for (const char* name : {"Affine", "Relu", "LeakyRelu", "ThresholdedRelu", "ScaledTanh",
+                           "HardSigmoid", "Elu", "Softsign", "Softplus"}) {
+    cases.push_back(Case("RNN", Recurrent(1, 1, false),
+                         {{"activations", std::vector<std::string>{name}},
+                          {"activation_alpha", std::vector<float>{0.7f}},
+                          {"activation_beta", std::vector<float>{0.3f}},
+                          {"clip", 1.5f}}));
+  }
+}
+
+void AddVision(std::vector<OperatorCase>& cases) {
+  const at::Tensor picture = Numbers({1, 2, 4, 5});
+  const at::Tensor grid = Numbers({1, 2, 3, 2}, 7) * 0.45;
+  for (const char* mode : {"bilinear", "bicubic"}) {
+    for (const char* padding : {"zeros", "border", "reflection"}) {
+      cases.push_back(Case("GridSample", {picture, grid},
+                           {{"mode", std::string(mode)}, {"padding_mode", std::string(padding)}},
+                           {0, 1}));
+    }
+  }
+  cases.push_back(Case("GridSample", {Numbers({1, 2, 3, 4, 2}), Numbers({1, 2, 2, 1, 3}, 7) * 0.45},
+                       {{"align_corners", int64_t{1}}}, {0, 1}));
+  cases.push_back(Case("AffineGrid", {Numbers({2, 2, 3}), Longs({2, 1, 3, 4})}));
+  const at::Tensor rois = at::tensor({0.2f, 0.4f, 3.1f, 2.9f, -1.0f, 1.0f, 2.0f, 9.0f});
+  for (const char* mode : {"avg", "max"}) {
+    cases.push_back(Case("RoiAlign", {picture, rois.reshape({2, 4}), Longs({0, 0})},
+                         {{"mode", std::string(mode)},
+                          {"output_height", int64_t{2}},
+                          {"output_width", int64_t{3}}}));
+  }
+  cases.push_back(Case("MaxRoiPool",
+                       {picture, at::tensor({0.f, 0.f, 1.f, 3.f, 3.f}).reshape({1, 5})},
+                       {{"pooled_shape", Ints{2, 2}}}));
+  cases.push_back(Case("MaxUnpool",
+                       {Numbers({1, 1, 2, 2}), Longs({1, 2, 8, 15}).reshape({1, 1, 2, 2})},
+                       {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}}));
+  cases.push_back(Case("Col2Im", {Numbers({1, 8, 4}), Longs({3, 3}), Longs({2, 2})}));
+  cases.push_back(Case("CenterCropPad", {picture, Longs({3, 8})}, {{"axes", Ints{2, 3}}}));
+  cases.push_back(Case("LpPool", {picture}, {{"kernel_shape", Ints{2, 2}}, {"p", int64_t{3}}}));
+  cases.push_back(Case("GlobalLpPool", {picture}));
+  cases.push_back(
+      Case("Pad", {picture, Longs({0, 0, 1, 0, 0, 0, 0, 7})}, {{"mode", std::string("wrap")}}));
+  cases.push_back(Case("ConvTranspose",
+                       {Numbers({1, 1, 2, 2}), Numbers({1, 2, 2, 2}, 3), Numbers({2}, 5)},
+                       {{"output_shape", Ints{4, 3}}}, {0, 1, 2}));
+}
+
+void AddSignals(std::vector<OperatorCase>& cases) {
+  const at::Tensor signal = Numbers({2, 6, 1});
+  cases.push_back(Case("DFT", {signal}, {{"onesided", int64_t{1}}}));
+  cases.push_back(Case("DFT", {Numbers({2, 6, 2}), Longs({4})}, {{"inverse", int64_t{1}}}));
+  cases.push_back(Case("STFT", {signal, Longs({2}), Numbers({4}, 3)}, {}, {0, 2}));
 }
 
 void AddLosses(std::vector<OperatorCase>& cases) {
@@ -134,6 +220,9 @@ std::vector<OperatorCase> GradientCases() {
   AddNormalizations(cases);
   AddMoving(cases);
   AddResizes(cases);
+  AddRecurrent(cases);
+  AddVision(cases);
+  AddSignals(cases);
   AddLosses(cases);
   return cases;
 }

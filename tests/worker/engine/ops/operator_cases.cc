@@ -13,7 +13,7 @@ void PrintTo(const OperatorCase& operator_case, std::ostream* out) {
 std::vector<OperatorCase> OperatorCases() {
   std::vector<OperatorCase> all;
   for (const auto& family : {LayerCases(), PointwiseCases(), PoolingCases(), QuantizeCases(),
-                             ShapeCases(), GradientCases()}) {
+                             ShapeCases(), VisionCases(), GradientCases()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   return all;

@@ -38,6 +38,7 @@ std::vector<OperatorCase> PointwiseCases();
 std::vector<OperatorCase> PoolingCases();
 std::vector<OperatorCase> QuantizeCases();
 std::vector<OperatorCase> ShapeCases();
+std::vector<OperatorCase> VisionCases();
 
 // Numbers in (-2, 2), all different and none near 0, float32. The same for the same sizes and seed.
 at::Tensor Numbers(at::IntArrayRef sizes, int seed = 0);

@@ -183,6 +183,8 @@ const std::set<std::string>& NotDifferentiable() {
                                              "Less",
                                              "LessOrEqual",
                                              "MatMulInteger",
+                                             "MelWeightMatrix",
+                                             "NonMaxSuppression",
                                              "NonZero",
                                              "Not",
                                              "OneHot",

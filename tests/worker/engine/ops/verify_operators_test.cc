@@ -66,13 +66,13 @@ TEST(VerifyOperatorsTest, ValuesOfAttributes) {
   EXPECT_THAT(ErrorOf("Conv", 2, {{"group", int64_t{0}}}), HasSubstr("'group' is 0"));
   EXPECT_THAT(ErrorOf("MaxPool", 1, {{"kernel_shape", Ints{2}}, {"strides", Ints{2, 2}}}),
               HasSubstr("'strides' is [2, 2]; it must have 1 elements"));
-  EXPECT_THAT(ErrorOf("AveragePool", 1, {{"kernel_shape", Ints{2, 2}}, {"dilations", Ints{2, 2}}}),
-              HasSubstr("'dilations' must be [1, 1]"));
+  EXPECT_THAT(ErrorOf("AveragePool", 1, {{"kernel_shape", Ints{2, 2}}, {"dilations", Ints{0, 2}}}),
+              HasSubstr("'dilations' is [0, 2]; it must have 2 elements of 1"));
   EXPECT_THAT(ErrorOf("BatchNormalization", 5, {{"momentum", 1.5f}}),
               HasSubstr("'momentum' is 1.5; allowed are 0 to 1"));
   EXPECT_THAT(ErrorOf("BatchNormalization", 5, {{"epsilon", -1.0f}}), HasSubstr("'epsilon' is -1"));
   EXPECT_THAT(ErrorOf("Cast", 1, {{"to", int64_t{8}}}), HasSubstr("'to' is 8"));
-  EXPECT_THAT(ErrorOf("Pad", 2, {{"mode", std::string("wrap")}}), HasSubstr("'mode' is 'wrap'"));
+  EXPECT_THAT(ErrorOf("Pad", 2, {{"mode", std::string("turn")}}), HasSubstr("'mode' is 'turn'"));
   EXPECT_THAT(ErrorOf("Gemm", 2, {{"transA", int64_t{2}}}), HasSubstr("'transA' is 2"));
   EXPECT_THAT(ErrorOf("Gemm", 2, {{"alpha", std::numeric_limits<float>::infinity()}}),
               HasSubstr("'alpha' is inf; it must be finite"));
