@@ -9,7 +9,7 @@
 namespace quantry::server {
 namespace {
 
-// Widths, each in [2, 8] and none twice.
+// Widths, each in [2, 16] and none twice.
 void CheckBits(const std::string& field, const google::protobuf::RepeatedField<int32_t>& bits,
                Violations& violations) {
   std::set<int32_t> seen;
@@ -52,7 +52,7 @@ void CheckMixedPrecision(const v1::JobSpec& spec, Violations& violations) {
   CheckBits("spec.mixed_precision.candidate_bits", options.candidate_bits(), violations);
   if (options.candidate_bits_size() == 1) {
     violations.Add("spec.mixed_precision.candidate_bits",
-                   "has one entry; allowed: two or more, or none for all from 2 to 8");
+                   "has one entry; allowed: two or more, or none for 2 to 8");
   }
   if (!spec.sensitivity().bits().empty()) {
     violations.Add("spec.sensitivity.bits",

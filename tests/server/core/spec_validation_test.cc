@@ -179,7 +179,7 @@ TEST(SpecValidation, RefusesEachWrongFieldByName) {
        "spec.mixed_precision.bit_operations"},
       {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 candidate_bits: 4 }",
        "spec.mixed_precision.candidate_bits"},
-      {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 candidate_bits: [4, 9] }",
+      {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 candidate_bits: [4, 17] }",
        "spec.mixed_precision.candidate_bits"},
       {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 }"
        "sensitivity { bits: 8 }",

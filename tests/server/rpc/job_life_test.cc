@@ -281,7 +281,7 @@ TEST_F(JobLifeTest, CapabilitiesShowWorkersAndLimits) {
       capabilities_->GetCapabilities(&context, v1::GetCapabilitiesRequest(), &capabilities).ok());
   EXPECT_EQ(capabilities.max_upload_bytes(), 4 << 20);
   EXPECT_EQ(capabilities.max_device_count(), 64);
-  EXPECT_THAT(capabilities.modes(), SizeIs(4));
+  EXPECT_THAT(capabilities.modes(), SizeIs(6));
   EXPECT_THAT(capabilities.profiles(),
               testing::ElementsAre("onnxruntime", "tensorrt", "openvino", "paddle"));
   EXPECT_THAT(capabilities.layer_types(), testing::Contains("Conv3DTranspose"));

@@ -348,10 +348,13 @@ TEST_F(PipelineTest, MixedPrecisionTrainsWithTheBitsItChose) {
   EXPECT_DOUBLE_EQ(choice.mean_weight_bits(),
                    static_cast<double>(weight_bits) / static_cast<double>(weights));
   // What was trained and exported has exactly these widths, where a tensor is shared too.
-  EXPECT_EQ(result->layers_size(), 42);
+  int tensors = 0;
   for (const v1::LayerQuantization& layer : result->layers()) {
+    if (!bits.contains(layer.layer())) continue;  // what the profile quantizes beside layers
     EXPECT_EQ(layer.bits(), bits.at(layer.layer())) << layer.layer() << " " << layer.tensor();
+    ++tensors;
   }
+  EXPECT_EQ(tensors, 42);
   EXPECT_GT(result->train_seconds(), 0);
   EXPECT_NEAR(result->fake_quant_top1(), result->artifact_top1(), 0.1);
   EXPECT_EQ(Report("mixed")["mixed_precision"]["layers"].size(), 21u);

@@ -186,10 +186,10 @@ constexpr BadSpec kBadSpecs[] = {
      [](v1::TrainerSpec& s) { s.mutable_job()->set_mode(static_cast<v1::Mode>(77)); }},
     {"job.mixed_precision has 0 budgets", "SPEC_INVALID",
      [](v1::TrainerSpec& s) { s.mutable_job()->set_mode(v1::MODE_MIXED_PRECISION); }},
-    {"mean_weight_bits is 9; it must be in [2, 8]", "SPEC_INVALID",
+    {"mean_weight_bits is 17; it must be in [2, 16]", "SPEC_INVALID",
      [](v1::TrainerSpec& s) {
        s.mutable_job()->set_mode(v1::MODE_MIXED_PRECISION);
-       s.mutable_job()->mutable_mixed_precision()->set_mean_weight_bits(9);
+       s.mutable_job()->mutable_mixed_precision()->set_mean_weight_bits(17);
      }},
     {"bit_operations is -1; it must be a number larger than 0", "SPEC_INVALID",
      [](v1::TrainerSpec& s) {
@@ -202,10 +202,10 @@ constexpr BadSpec kBadSpecs[] = {
        s.mutable_job()->mutable_mixed_precision()->set_size_bytes(1000);
        s.mutable_job()->mutable_mixed_precision()->add_candidate_bits(4);
      }},
-    {"job.sensitivity.bits has 9", "SPEC_INVALID",
+    {"job.sensitivity.bits has 17", "SPEC_INVALID",
      [](v1::TrainerSpec& s) {
        s.mutable_job()->set_mode(v1::MODE_SENSITIVITY);
-       s.mutable_job()->mutable_sensitivity()->add_bits(9);
+       s.mutable_job()->mutable_sensitivity()->add_bits(17);
      }},
     {"job.sensitivity.max_examples is 0", "SPEC_INVALID",
      [](v1::TrainerSpec& s) {

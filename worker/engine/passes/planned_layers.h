@@ -36,7 +36,8 @@ struct LayerBits {
 
 // The plan with other widths for the layers in `bits`, by PlannedLayer::name; all else stays. By
 // exact name: a pattern of quant_config.overrides would also catch longer names. An activation that
-// layers of different widths read is quantized once for each width.
+// layers of different widths read is quantized once for each width. `plan` must be Annotate's, before
+// FitToProfile.
 QuantPlan WithBits(const QuantPlan& plan, const std::map<std::string, LayerBits>& bits);
 
 }  // namespace quantry::engine

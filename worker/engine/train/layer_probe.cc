@@ -8,12 +8,25 @@
 #include "worker/engine/ops/fake_quantize.h"
 #include "worker/engine/passes/fold_batch_norm.h"
 #include "worker/engine/passes/insert_fake_quant.h"
+#include "worker/engine/passes/quantize_outputs.h"
 
 namespace quantry::engine {
 namespace {
 
 // The FakeQuantize node that now feeds the use.
 Node* FeederOf(const Use& use) { return use.node->input(use.index)->producer(); }
+
+// The plan for layers as such: their tensors are quantized as the profile has it, but nothing is
+// that it quantizes beside them.
+absl::StatusOr<QuantPlan> AnnotateLayers(const Graph& graph, const QuantConfig& config,
+                                         const PactStart& pact) {
+  QUANTRY_ASSIGN_OR_RETURN(QuantPlan plan, Annotate(graph, config, pact));
+  plan.output_moving_rate.reset();
+  QuantPlan fitted = plan;
+  FitToProfile(graph, config, fitted);
+  for (size_t i = 0; i < plan.tensors.size(); ++i) plan.tensors[i].spec = fitted.tensors[i].spec;
+  return plan;
+}
 
 }  // namespace
 
@@ -24,7 +37,7 @@ absl::StatusOr<std::unique_ptr<LayerProbe>> LayerProbe::Create(const Graph& mode
   std::unique_ptr<LayerProbe> probe(new LayerProbe(std::move(bits)));
   probe->graph_ = model.Clone();
   if (FoldsBatchNormBeforeTraining(config)) FoldBatchNorm(probe->graph_);
-  QUANTRY_ASSIGN_OR_RETURN(probe->plan_, Annotate(probe->graph_, config, pact));
+  QUANTRY_ASSIGN_OR_RETURN(probe->plan_, AnnotateLayers(probe->graph_, config, pact));
   probe->layers_ = LayersOf(probe->plan_);
   // Side by side on the same tensor: all of them look during calibration, when none changes it,
   // though only the last one is read.

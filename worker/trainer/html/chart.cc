@@ -67,6 +67,7 @@ std::string Grid(const Frame& frame, const ChartOptions& options) {
         YLabel(tick, options));
   }
   for (const double tick : TickValues(frame.x.low, frame.x.high, 6)) {
+    if (options.whole_x && tick != std::round(tick)) continue;
     absl::StrAppendFormat(
         &svg, "<text class=\"tick\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%.6g</text>",
         frame.X(tick), kHeight - kBottom + 16, tick);

@@ -25,6 +25,7 @@ struct ChartOptions {
   std::string title;     // above the chart; escaped here
   std::string x_label;   // below the axis
   bool percent = false;  // y is a share in [0, 1]
+  bool whole_x = false;  // x is counted: no ticks between whole numbers
 };
 
 // Lines over a common x axis with a grid and a legend; at most four series have colours of their

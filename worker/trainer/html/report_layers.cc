@@ -127,8 +127,7 @@ std::string SensitivitySection(const Json& report) {
                                             {"Weights", Kind::kNumber},
                                             {"Multiplications", Kind::kNumber}};
   for (const double bits : widths) {
-    columns.push_back({absl::StrFormat("Top-1 at %.0f", bits), Kind::kNumber});
-    columns.push_back({absl::StrFormat("SQNR at %.0f", bits), Kind::kNumber});
+    columns.push_back({absl::StrFormat("%.0f bits", bits), Kind::kNumberMarkup});
   }
   columns.push_back({"", Kind::kPicture});
   HtmlTable table(columns);
@@ -144,9 +143,10 @@ std::string SensitivitySection(const Json& report) {
       const Json& row = rows[first];
       const auto column =
           std::find(widths.begin(), widths.end(), NumberOf(row, "bits").value_or(0));
-      const size_t at = 5 + 2 * static_cast<size_t>(column - widths.begin());
-      cells[at] = PointsText(Difference(NumberOf(row, "top1"), float_top1));
-      cells[at + 1] = DecibelText(NumberOf(row, "sqnr_db"));
+      const size_t at = 5 + static_cast<size_t>(column - widths.begin());
+      cells[at] =
+          absl::StrCat(DecibelText(NumberOf(row, "sqnr_db")), "<br><small>",
+                       PointsText(Difference(NumberOf(row, "top1"), float_top1)), "</small>");
       worst = std::min(worst, NumberOf(row, "sqnr_db").value_or(kBestSqnr));
     }
     cells.back() = BarPicture(1 - worst / kBestSqnr);
@@ -155,8 +155,11 @@ std::string SensitivitySection(const Json& report) {
   return absl::StrFormat(
       "<h2>Sensitivity</h2><p class=\"note\">Each layer quantized alone, all others in float, on "
       "%s "
-      "examples. Top-1: percentage points against float (%s). SQNR: of the model&#39;s output. The "
-      "bar is the longer, the more the layer disturbs the output at the fewest bits.</p>%s",
+      "examples. At each width the SQNR of the model&#39;s output, and below it the change of "
+      "top-1 in "
+      "percentage points against float (%s). The bar is the longer, the more the layer disturbs "
+      "the "
+      "output at the fewest bits.</p>%s",
       EscapeHtml(CountText(NumberOf(sensitivity, "examples"))), EscapeHtml(ShareText(float_top1)),
       table.Render());
 }

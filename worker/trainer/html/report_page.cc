@@ -112,7 +112,8 @@ std::string TrainingSection(const Json& report) {
     }
     absl::StrAppend(&charts, LineChart(lines, {.title = title,
                                                .x_label = steps_per_epoch > 0 ? "epoch" : "step",
-                                               .percent = std::string(key) == "top1"}));
+                                               .percent = std::string(key) == "top1",
+                                               .whole_x = true}));
   }
   if (charts.empty()) return "";
   return absl::StrCat("<h2>Training</h2><div class=\"charts\">", charts, "</div>\n");

@@ -25,6 +25,7 @@ std::optional<double> NumberOf(const Json& object, const char* key) {
 
 std::string TextOf(const Json& object, const char* key) {
   const Json& value = ChildOf(object, key);
+  if (value.is_null()) return "-";
   return value.is_string() ? value.get<std::string>() : "";
 }
 
@@ -74,6 +75,7 @@ std::string SecondsText(std::optional<double> seconds) {
 }
 
 std::string ValueText(const Json& value) {
+  if (value.is_null()) return "-";
   return value.is_string() ? value.get<std::string>()
                            : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

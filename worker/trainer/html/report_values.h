@@ -24,7 +24,7 @@ std::string CountText(std::optional<double> count);        // "1,234,567"
 std::string SizeText(std::optional<double> bytes);         // "1.5 MiB"
 std::string SecondsText(std::optional<double> seconds);    // "1 h 05 min", "42.1 s"
 
-// A value of the settings as text: strings bare, all else as JSON.
+// A value of the settings as text: strings bare, nothing as "-", all else as JSON.
 std::string ValueText(const nlohmann::json& value);
 
 // a - b, where both are there.

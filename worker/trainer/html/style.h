@@ -56,7 +56,8 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th, td { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid var(--line);
   vertical-align: middle; }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
-td.name { overflow-wrap: anywhere; min-width: 130px; }
+td.name { overflow-wrap: anywhere; min-width: 160px; }
+small { color: var(--soft); }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
 td.picture { min-width: 150px; width: 190px; padding-top: 2px; padding-bottom: 2px; }
@@ -83,7 +84,8 @@ footer { margin-top: 36px; color: var(--soft); font-size: 12.5px; }
   .cards { grid-template-columns: repeat(3, 1fr); }
   .charts { grid-template-columns: 1fr 1fr; }
   .scroll { overflow: visible; }
-  td.name { min-width: 0; } td.picture { min-width: 90px; width: 110px; }
+  td.name { min-width: 32mm; } td.picture { min-width: 60px; width: 100px; }
+  th, td { padding-right: 6px; }
   .bar i, .key i, .bins { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 )css";

@@ -13,6 +13,7 @@ absl::string_view ClassOf(HtmlTable::Kind kind) {
     case HtmlTable::Kind::kName:
       return " class=\"name\"";
     case HtmlTable::Kind::kNumber:
+    case HtmlTable::Kind::kNumberMarkup:
       return " class=\"number\"";
     case HtmlTable::Kind::kPicture:
       return " class=\"picture\"";
@@ -30,8 +31,9 @@ void HtmlTable::AddRow(const std::vector<std::string>& cells) {
   absl::StrAppend(&rows_, "<tr>");
   for (size_t i = 0; i < columns_.size(); ++i) {
     const std::string& cell = i < cells.size() ? cells[i] : "";
-    const bool picture = columns_[i].kind == Kind::kPicture;
-    absl::StrAppend(&rows_, Cell("td", i, picture ? cell : EscapeHtml(cell)));
+    const Kind kind = columns_[i].kind;
+    const bool markup = kind == Kind::kPicture || kind == Kind::kNumberMarkup;
+    absl::StrAppend(&rows_, Cell("td", i, markup ? cell : EscapeHtml(cell)));
   }
   absl::StrAppend(&rows_, "</tr>\n");
 }

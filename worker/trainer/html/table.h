@@ -11,7 +11,7 @@ namespace quantry::trainer {
 // An HTML table, row by row. Text is escaped here; pictures are markup of chart.h. Not thread-safe.
 class HtmlTable {
  public:
-  enum class Kind { kText, kName, kNumber, kPicture };
+  enum class Kind { kText, kName, kNumber, kNumberMarkup, kPicture };
   struct Column {
     std::string header;
     Kind kind = Kind::kText;
@@ -19,7 +19,7 @@ class HtmlTable {
 
   explicit HtmlTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-  // One cell per column; of kPicture columns markup, of all others text.
+  // One cell per column; of kPicture and kNumberMarkup columns markup, of all others text.
   void AddRow(const std::vector<std::string>& cells);
 
   bool empty() const { return rows_.empty(); }

@@ -8,6 +8,7 @@
 #include "tests/worker/engine/passes/small_net.h"
 #include "worker/engine/data/open_dataset.h"
 #include "worker/engine/passes/insert_fake_quant.h"
+#include "worker/engine/passes/quantize_outputs.h"
 
 namespace quantry::engine {
 namespace {
@@ -42,6 +43,9 @@ at::Tensor OnlyOneQuantized(const Graph& model, const QuantConfig& config, const
                             const at::Tensor& images) {
   Graph graph = model.Clone();
   QuantPlan plan = Annotate(graph, config, {}).value();
+  QuantPlan fitted = plan;
+  FitToProfile(graph, config, fitted);  // for unsigned integers, not for what it adds
+  for (size_t i = 0; i < plan.tensors.size(); ++i) plan.tensors[i].spec = fitted.tensors[i].spec;
   for (PlannedTensor& tensor : plan.tensors) {
     std::erase_if(tensor.uses, [&](const Use& use) { return use.node->name() != layer; });
   }

@@ -60,7 +60,7 @@ TEST(ReportPageTest, HoldsWhatTheReportHolds) {
                            "31.2 dB",
                            "abs_max, per channel",
                            "class=\"bins\"",
-                           "-10.00",
+                           "12.5 dB<br><small>-10.00</small>",
                            "12.5 dB at 4",
                            "6 (given)",
                            "training.epochs",
