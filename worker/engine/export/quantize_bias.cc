@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ namespace {
 constexpr double kLargestInteger = 2147483392;  // the largest float below 2^31, less one step
 // Integer that the bias of a channel without weights gets: precise, and far from overflow.
 constexpr double kFreeInteger = 1 << 20;
+constexpr double kLargestWeight = 127;
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 // A layer whose bias is to be quantized.
 struct Layer {
@@ -65,23 +68,54 @@ at::Tensor NeededScales(const Layer& layer, const at::Tensor& bias, const at::Te
   return at::where(empty, magnitude / kFreeInteger, magnitude / kLargestInteger);
 }
 
-// Raises the weight scales to `needed` where they are below. False if that can't be done.
-bool RaiseScales(Graph& graph, const Layer& layer, const at::Tensor& needed) {
+// The largest bias step that is fine enough for the quantizers that read `value`, through operators
+// that don't amplify; infinite if there is none. That is a quarter of the quantizer's step, so that
+// rounding the bias moves less than one value in eight to a neighbouring integer, or, with many
+// bits, what lets one weight of kLargestWeight drive the quantizer through its whole range.
+double LargestBiasStep(const Value* value, double reach = kInfinite) {
+  constexpr absl::string_view kPassing[] = {"Relu", "Clip", "HardSwish", "Identity", "MaxPool"};
+  double largest = kInfinite;
+  for (const Use& use : value->uses()) {
+    const Node& node = *use.node;
+    if (node.op() == "QuantizeLinear" && node.input(1)->is_initializer() &&
+        node.input(1)->tensor().numel() == 1) {
+      const double step = node.input(1)->tensor().item<double>();
+      largest = std::min(largest, std::max(step / 4, std::min(reach, 127 * step) / kLargestWeight));
+    } else if (std::find(std::begin(kPassing), std::end(kPassing), node.op()) !=
+               std::end(kPassing)) {
+      const Value* high = node.op() == "Clip" ? node.input(2) : nullptr;
+      const bool bounded = high != nullptr && high->is_initializer();
+      const double clipped = bounded ? high->tensor().item<double>() : kInfinite;
+      largest = std::min(largest, LargestBiasStep(node.output(), std::min(reach, clipped)));
+    }
+  }
+  return largest;
+}
+
+// Moves the weight scales to at least `needed` and, where that allows it, at most `largest`. False
+// if that can't be done.
+//   A channel whose input is next to always 0 has a tiny variance, so that folding BatchNorm gives
+// it a weight scale, and by it a bias step, of many times the output's step. With a smaller scale
+// its bias is right; integers are multiplied by as much, and what then does not fit is cut.
+bool MoveScales(Graph& graph, const Layer& layer, const at::Tensor& needed, double largest) {
   Value* scale = layer.weight->input(1);
   Value* stored = layer.weight->input(0);
   const at::Tensor old = scale->tensor().to(at::kDouble).expand({needed.numel()});
   const at::Tensor integers = stored->tensor();
   const at::Tensor empty =
       (integers.transpose(0, layer.weight_axis).flatten(1) == 0).all(1).logical_and(needed > 0);
-  const at::Tensor raised = at::where(empty, needed, at::maximum(old, needed));
-  if (at::equal(raised, old)) return true;
+  const at::Tensor moved =
+      at::where(empty, needed, at::maximum(old / at::ceil(old / largest).clamp_min(1), needed));
+  if (at::equal(moved, old)) return true;
   if (layer.weight->output()->uses().size() != 1 || stored->uses().size() != 1 ||
       scale->uses().size() != 1) {
     return false;
   }
-  const at::Tensor ratio = BroadcastAlong(old / raised, integers, layer.weight_axis);
-  graph.SetTensor(stored, at::round(integers.to(at::kDouble) * ratio).to(at::kChar));
-  graph.SetTensor(scale, raised.to(at::kFloat));
+  const at::Tensor ratio = BroadcastAlong(old / moved, integers, layer.weight_axis);
+  graph.SetTensor(stored, at::round(integers.to(at::kDouble) * ratio)
+                              .clamp(-kLargestWeight, kLargestWeight)
+                              .to(at::kChar));
+  graph.SetTensor(scale, moved.to(at::kFloat));
   layer.weight->attributes["axis"] = layer.weight_axis;
   return true;
 }
@@ -91,7 +125,9 @@ void QuantizeBias(Graph& graph, const Layer& layer) {
   const std::string name = bias->name();
   const at::Tensor values = bias->tensor().detach();
   const at::Tensor& integers = layer.weight->input(0)->tensor();
-  if (!RaiseScales(graph, layer, NeededScales(layer, values, integers))) return;
+  const at::Tensor needed = NeededScales(layer, values, integers);
+  if (!MoveScales(graph, layer, needed, LargestBiasStep(layer.node->output()) / layer.input_scale))
+    return;
   const at::Tensor step = layer.weight->input(1)->tensor() * layer.input_scale;
   const at::Tensor stored = at::round(values.to(at::kDouble) / step.to(at::kDouble))
                                 .clamp(-kLargestInteger, kLargestInteger)

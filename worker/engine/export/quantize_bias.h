@@ -11,7 +11,8 @@ namespace quantry::engine {
 // it. A channel whose bias does not fit int32 at that scale, and a channel without any weight but
 // 0, gets a larger weight scale (and its integers, which are then next to nothing, are rounded
 // again), unless other layers share the weight: then the bias stays in float. So do biases of a
-// Gemm with alpha or beta other than 1.
+// Gemm with alpha or beta other than 1. A channel whose bias step is coarser than the quantizer of
+// the layer's output can bear gets a smaller weight scale; weights that then exceed 127 are cut.
 void QuantizeBiases(Graph& graph);
 
 }  // namespace quantry::engine

@@ -108,14 +108,14 @@ struct Layer {
 TEST(LayerTypeTest, NamesOfTheReference) {
   EXPECT_EQ(Layer("Conv", {4, 3, 3, 3}).type(), "Conv2D");
   EXPECT_EQ(Layer("Conv", {4, 3, 3, 3}, {}, /*quantized=*/true).type(), "Conv2D");
-  EXPECT_EQ(Layer("Conv", {4, 3, 3}).type(), "");
+  EXPECT_EQ(Layer("Conv", {4, 3, 3}).type(), "Conv1D");
   EXPECT_EQ(Layer("ConvTranspose", {4, 3, 3, 3}).type(), "Conv2DTranspose");
   EXPECT_EQ(Layer("Gemm", {4, 3}).type(), "Linear");
   EXPECT_EQ(Layer("MatMul", {4, 3}).type(), "Linear");
   EXPECT_EQ(Layer("MatMul", {2, 4, 3}).type(), "");
   Graph graph;
   Value* x = graph.AddInput("x", {});
-  EXPECT_EQ(FindOperator("MatMul")->layer_type(*graph.AddNode("MatMul", "", {x, x})), "");
+  EXPECT_EQ(FindOperator("MatMul")->layer_type(*graph.AddNode("MatMul", "", {x, x})), "MatMul");
 }
 
 TEST(LayerTypeTest, AxisOfOutputChannels) {
