@@ -118,6 +118,14 @@ TEST(SpecSettingsTest, WrongValuesAreRefused) {
   EXPECT_THAT(Refusal("=3"), HasSubstr("KEY=VALUE"));
 }
 
+TEST(SpecSettingsTest, OverridesAreJsonOfOneOrMore) {
+  v1::JobSpec spec;
+  ASSERT_TRUE(ApplySetting(R"(quant.overrides={"pattern":"head","weight_bits":8})", spec).ok());
+  EXPECT_EQ(spec.quant_config(), R"({"overrides":[{"pattern":"head","weight_bits":8}]})");
+  ASSERT_TRUE(ApplySetting(R"(quant.overrides=[{"pattern":"a","skip":true}])", spec).ok());
+  EXPECT_EQ(spec.quant_config(), R"({"overrides":[{"pattern":"a","skip":true}]})");
+}
+
 TEST(SpecSettingsTest, QuantSettingNeedsAnObjectToChange) {
   v1::JobSpec spec;
   spec.set_quant_config("[1, 2");

@@ -73,5 +73,20 @@ TEST(QuantConfigHelpTest, DocumentHoldsTheTable) {
                                  << " is out of date; run this test once with QUANTRY_WRITE_DOCS=1";
 }
 
+// What users copy from the document is accepted.
+TEST(QuantConfigHelpTest, ExamplesOfTheDocumentAreValid) {
+  const auto text = ReadFile(QUANTRY_SOURCE_FOLDER "/docs/quant_config.md", 1 << 20);
+  ASSERT_TRUE(text.ok()) << text.status();
+  constexpr char kFence[] = "```json\n";
+  int examples = 0;
+  for (size_t at = text->find(kFence); at != std::string::npos; at = text->find(kFence, at + 1)) {
+    const size_t begin = at + sizeof(kFence) - 1;
+    const auto config = ParseQuantConfig(text->substr(begin, text->find("```", begin) - begin));
+    EXPECT_TRUE(config.ok()) << config.status();
+    ++examples;
+  }
+  EXPECT_GE(examples, 2);
+}
+
 }  // namespace
 }  // namespace quantry

@@ -28,7 +28,9 @@ struct PlannedTensor {
 
 // What is to be quantized; points into the graph it was made for.
 struct QuantPlan {
-  std::vector<Node*> layers;           // that are quantized, in topological order
+  // The layers that are quantized, in topological order. Empty, in a plan that was made otherwise:
+  // those that read the tensors.
+  std::vector<Node*> layers;
   std::vector<PlannedTensor> tensors;  // in topological order of the layers, input before weight
   // The share of the past with which the scale of each layer's output is followed
   // (passes/output_scales.h), in (0, 1). Absent: it is not.

@@ -35,11 +35,14 @@ constexpr Exception kExceptions[] = {
     {"EyeLike", TypeSource::kDtype},
     {"Greater", TypeSource::kNever},
     {"GreaterOrEqual", TypeSource::kNever},
+    {"HammingWindow", TypeSource::kNever},
+    {"HannWindow", TypeSource::kNever},
     {"IsInf", TypeSource::kNever},
     {"IsNaN", TypeSource::kNever},
     {"Less", TypeSource::kNever},
     {"LessOrEqual", TypeSource::kNever},
     {"MatMulInteger", TypeSource::kNever},
+    {"NonMaxSuppression", TypeSource::kNever},
     {"NonZero", TypeSource::kNever},
     {"Not", TypeSource::kNever},
     {"OneHot", TypeSource::kInput2},
@@ -51,8 +54,6 @@ constexpr Exception kExceptions[] = {
     {"Size", TypeSource::kNever},
     {"Where", TypeSource::kInput1},
     {"Xor", TypeSource::kNever},
-    {"HammingWindow", TypeSource::kNever},
-    {"HannWindow", TypeSource::kNever},
 };
 
 TypeSource SourceOf(const Node& node) {

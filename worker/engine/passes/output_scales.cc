@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "worker/engine/ops/observe_output.h"
 #include "worker/engine/passes/edit.h"
@@ -50,7 +52,15 @@ void Follow(Graph& graph, const Node& layer, double moving_rate) {
 }  // namespace
 
 void FollowOutputs(Graph& graph, const QuantPlan& plan) {
-  for (const Node* layer : plan.layers) Follow(graph, *layer, *plan.output_moving_rate);
+  std::vector<Node*> layers = plan.layers;
+  for (size_t i = 0; plan.layers.empty() && i < plan.tensors.size(); ++i) {
+    for (const Use& use : plan.tensors[i].uses) {
+      if (std::find(layers.begin(), layers.end(), use.node) == layers.end()) {
+        layers.push_back(use.node);
+      }
+    }
+  }
+  for (const Node* layer : layers) Follow(graph, *layer, *plan.output_moving_rate);
 }
 
 std::vector<OutputScale> OutputScales(const Graph& graph) {
