@@ -199,6 +199,15 @@ TEST_F(CliTest, ValidateOnlySubmitsNothing) {
   EXPECT_TRUE(server_.creates().at(0).validate_only());
 }
 
+TEST_F(CliTest, DevicesAreResourcesOfTheJob) {
+  EXPECT_EQ(Run(Submit({"--validate-only", "--devices", "2"})).exit_code, 0);
+  EXPECT_EQ(server_.creates().at(0).spec().resources().device_count(), 2);
+  EXPECT_EQ(server_.creates().at(0).spec().resources().device_kind(), "cpu");
+  EXPECT_EQ(Run(Submit({"--validate-only", "--devices", "1"})).exit_code, 0);
+  EXPECT_EQ(server_.creates().at(1).spec().resources().device_kind(), "");
+  EXPECT_EQ(Run(Submit({"--devices", "65"})).exit_code, 2);
+}
+
 TEST_F(CliTest, RefusalNamesEachField) {
   server_.RefuseCreate(InvalidSpecError());
   const CliResult result = Run(kSubmit);

@@ -16,11 +16,12 @@ class KillTest(unittest.TestCase):
         self.running.__enter__()
         self.addCleanup(lambda: self.running.__exit__(None))
 
-    def submit(self):
+    def submit(self, *more):
         return self.running.submit(
             "--model", "builtin:mobilenet_v2?width=0.25", "--dataset",
             "synthetic://glyphs?classes=8&size=32&train=1024&val=64&seed=2", "--mode", "float",
-            "--set", "epochs=6", "--set", "batch_size=32", "--set", "checkpoint_steps=16")
+            "--set", "epochs=6", "--set", "batch_size=32", "--set", "checkpoint_steps=16",
+            *more)
 
     def wait_for_checkpoint(self, job):
         """Waits until the server has a checkpoint of the running job."""
@@ -49,6 +50,17 @@ class KillTest(unittest.TestCase):
         ended, events = self.check_end(job)
         self.assertGreaterEqual(ended["attempt"], 2)
         self.assertTrue(self.resumed(events), "the second attempt must go on from the checkpoint")
+
+    def test_one_of_two_ranks(self):
+        job = self.submit("--devices", "2")
+        self.wait_for_checkpoint(job)
+        pids = self.running.trainer_pids()
+        self.assertEqual(len(pids), 2)
+        service.kill9(pids[-1])
+        ended, events = self.check_end(job)
+        self.assertGreaterEqual(ended["attempt"], 2)
+        self.assertTrue(self.resumed(events), "the second attempt must go on from the checkpoint")
+        self.assertIn("RANK_LOST", json.dumps(events))
 
     def test_worker(self):
         job = self.submit()

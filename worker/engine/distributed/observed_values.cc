@@ -34,6 +34,11 @@ at::Tensor ValuesOfAllRanks(const at::Tensor& x, Collective& ranks) {
 absl::StatusOr<at::Tensor> RowsOfAllRanks(const at::Tensor& rows, int64_t first, int64_t all_rows,
                                           Collective& ranks) {
   const at::NoGradGuard no_grad;
+  if (rows.scalar_type() == at::kBool) {  // which can't be added up
+    QUANTRY_ASSIGN_OR_RETURN(const at::Tensor bytes,
+                             RowsOfAllRanks(rows.to(at::kByte), first, all_rows, ranks));
+    return bytes.to(at::kBool);
+  }
   std::vector<int64_t> sizes = rows.sizes().vec();
   sizes[0] = all_rows;
   // Not that of `rows`: nothing says which format no rows have.

@@ -19,7 +19,8 @@ at::Tensor RangeOfAllRanks(const at::Tensor& x, Collective& ranks);
 at::Tensor ValuesOfAllRanks(const at::Tensor& x, Collective& ranks);
 
 // The rows of all ranks [all_rows, ...] from `rows` [n, ...] of this one, which begin at row
-// `first` of all; float32, float64 or int64. Four dimensions: channels_last.
+// `first` of all; of any number type that Gloo adds up (no
+// bfloat16), or bool. Four dimensions: channels_last.
 absl::StatusOr<at::Tensor> RowsOfAllRanks(const at::Tensor& rows, int64_t first, int64_t all_rows,
                                           Collective& ranks);
 

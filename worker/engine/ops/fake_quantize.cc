@@ -189,7 +189,7 @@ at::Tensor Look(const Node& node, const FakeQuantizeSpec& spec, const QuantizerD
     return quantizer.observe(SeenOnAllRanks(x, spec, quantizer, context), OptionsOf(spec), state);
   }
   if (spec.dynamic && quantizer.history == History::kNone && !quantizer.observes_once()) {
-    return MagnitudesOf(x, OptionsOf(spec));
+    return MagnitudesOf(SeenOnAllRanks(x, spec, quantizer, context), OptionsOf(spec));
   }
   TORCH_CHECK(was_initialized, "the quantizer of '", node.input(kFakeQuantizeX)->name(),
               "' has not seen any data yet: calibrate first");

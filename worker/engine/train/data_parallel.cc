@@ -127,7 +127,8 @@ absl::StatusOr<BatchPart> DataParallel::Divide(const Batch& batch, bool gather) 
 }
 
 absl::StatusOr<at::Tensor> DataParallel::AllRows(const at::Tensor& own, const BatchPart& part) {
-  if (!part.share || !own.defined()) return own;
+  if (!part.share || !own.defined() || own.dim() == 0) return own;
+  if (own.size(0) != part.share->rows) return own;  // no rows of the batch: nothing to put together
   return RowsOfAllRanks(own, part.share->first, part.share->all_rows, ranks_);
 }
 

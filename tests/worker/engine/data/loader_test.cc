@@ -116,6 +116,37 @@ TEST(LoaderTest, ResumingGivesTheSameBatches) {
   EXPECT_TRUE(Epoch(loader.get(), 1, 7).empty());
 }
 
+TEST(LoaderTest, ShardsTogetherAreTheBatch) {
+  const std::vector<Batch> whole = Epoch(MakeLoader(Glyphs("train=34"), kTraining).get(), 1);
+  for (const int64_t count : {2, 3}) {
+    std::vector<std::vector<Batch>> shards;
+    for (int64_t index = 0; index < count; ++index) {
+      const auto loader = MakeLoader(Glyphs("train=34"), kTraining);
+      EXPECT_EQ(loader->num_batches(), 3);
+      ASSERT_TRUE(loader->StartEpoch(1, 0, {.index = index, .count = count}).ok());
+      shards.push_back(Drain(loader.get()));
+      // The last batch has 2 pictures: a third shard has none of it, but the batch itself.
+      ASSERT_EQ(shards.back().size(), 3u);
+    }
+    for (size_t k = 0; k < 3; ++k) {
+      Batch together = shards[0][k];
+      for (size_t index = 1; index < shards.size(); ++index) {
+        const Batch& shard = shards[index][k];
+        EXPECT_EQ(shard.index, static_cast<int64_t>(k));
+        together.inputs[0] = at::cat({together.inputs[0], shard.inputs[0]});
+        together.targets = at::cat({together.targets, shard.targets});
+      }
+      ExpectSame(together, whole[k]);
+    }
+  }
+}
+
+TEST(LoaderTest, RefusesAShardThatThereIsNot) {
+  const auto loader = MakeLoader(Glyphs(), kTraining);
+  EXPECT_TRUE(absl::IsInvalidArgument(loader->StartEpoch(0, 0, {.index = 2, .count = 2})));
+  EXPECT_TRUE(absl::IsInvalidArgument(loader->StartEpoch(0, 0, {.index = -1, .count = 2})));
+}
+
 TEST(LoaderTest, SeedAndEpochChangeOrderAndAugmentation) {
   const auto first = [](const LoaderOptions& options, int64_t epoch) {
     return Epoch(MakeLoader(Glyphs(), options).get(), epoch).front().inputs[0];
