@@ -51,9 +51,6 @@ struct DataOptions {
   double max_corrupt_share = 0.05;  // [0, 1]
   engine::AugmentOptions augment;
   std::string task_output;  // empty: the first
-  // Where remote data may come from, and the folder that keeps it; see engine::RemotePolicy.
-  std::vector<std::string> allowed_hosts;
-  std::string cache_folder;  // empty: "dataset-cache" in the output folder
 };
 
 // What is done to the weights of a model that is quantized without training.

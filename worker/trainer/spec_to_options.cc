@@ -136,8 +136,6 @@ absl::Status ReadData(const v1::TrainerSpec& spec, DataOptions& options) {
   if (data.has_random_flip()) options.random_flip = data.random_flip();
   if (data.has_max_corrupt_share()) options.max_corrupt_share = data.max_corrupt_share();
   options.task_output = data.task_output();
-  options.allowed_hosts.assign(spec.dataset_hosts().begin(), spec.dataset_hosts().end());
-  options.cache_folder = spec.dataset_cache();
   ReadAugmentation(data.augmentation(), options.augment);
   if (data.has_max_train_examples()) options.max_train_examples = data.max_train_examples();
   if (data.has_max_eval_examples()) options.max_eval_examples = data.max_eval_examples();
