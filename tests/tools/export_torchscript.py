@@ -9,6 +9,7 @@ FOLDER/refused/NAME.pt     programs that can't be lowered
 
 Existing output is kept if this script has not changed since.
 """
+import functools
 import pathlib
 import sys
 import warnings
@@ -101,6 +102,41 @@ REFUSED = {
 }
 
 
+def tiny_vit():
+    model = torchvision.models.VisionTransformer(
+        image_size=SIZE, patch_size=16, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32,
+        num_classes=10)
+    torch.nn.init.normal_(model.heads.head.weight)
+    return model
+
+
+def tiny_swin(version):
+    """Windows of 3 do not divide the picture, so that it is padded, shifted and masked."""
+    kinds = torchvision.models.swin_transformer
+    parts = {} if version == 1 else {"block": kinds.SwinTransformerBlockV2,
+                                     "downsample_layer": kinds.PatchMergingV2}
+    return kinds.SwinTransformer(patch_size=[4, 4], embed_dim=8, depths=[2, 2], num_heads=[2, 4],
+                                 window_size=[3, 3], stochastic_depth_prob=0.0, num_classes=10,
+                                 **parts)
+
+
+def tiny_maxvit():
+    return torchvision.models.MaxVit(
+        input_size=(SIZE, SIZE), stem_channels=8, partition_size=4, block_channels=[8, 16],
+        block_layers=[1, 1], head_dim=4, stochastic_depth_prob=0.0, num_classes=10)
+
+
+NETWORKS = {
+    "shufflenet": lambda: torchvision.models.shufflenet_v2_x0_5(num_classes=10),
+    "tiny_maxvit": tiny_maxvit,
+    "tiny_swin": lambda: tiny_swin(1),
+    "tiny_swin_v2": lambda: tiny_swin(2),
+    "tiny_vit": tiny_vit,
+}
+for network in ("mobilenet_v2", "mobilenet_v3_small", "resnet18"):
+    NETWORKS[network] = functools.partial(torchvision.models.__dict__[network], num_classes=10)
+
+
 def write(name, model, folder):
     folder.mkdir(parents=True, exist_ok=True)
     images = torch.randn(4, 3, SIZE, SIZE)
@@ -123,8 +159,8 @@ def write_all(folder):
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     torch.manual_seed(7)
-    for name in ("mobilenet_v2", "mobilenet_v3_small", "resnet18"):
-        write(name, torchvision.models.__dict__[name](num_classes=10), folder / name)
+    for name, make in NETWORKS.items():
+        write(name, make(), folder / name)
     write("loops", Loops(), folder / "loops")
     (folder / "refused").mkdir(parents=True, exist_ok=True)
     for name, model in REFUSED.items():

@@ -71,7 +71,7 @@ Operand AtenCall::FloatConstant(double value) {
 }
 
 const AtenRow* FindAtenRow(absl::string_view op) {
-  for (const auto rows : {LayerRows(), PointwiseRows(), ShapeRows()}) {
+  for (const auto rows : {LayerRows(), PointwiseRows(), ShapeRows(), IndexRows()}) {
     for (const AtenRow& row : rows) {
       if (row.op == op) return &row;
     }

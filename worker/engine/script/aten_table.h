@@ -48,6 +48,8 @@ struct AtenRow {
   absl::string_view op;  // "aten::relu"; also stands for "aten::relu_"
   Operand (*lower)(AtenCall&);
   bool view = false;  // the result shares memory with argument 0
+  // Instead of `lower`, where the result is a list of tensors.
+  std::vector<Operand> (*lower_list)(AtenCall&) = nullptr;
 };
 
 // Null if `op` is in none of the tables.
@@ -56,6 +58,7 @@ const AtenRow* FindAtenRow(absl::string_view op);
 absl::Span<const AtenRow> LayerRows();
 absl::Span<const AtenRow> PointwiseRows();
 absl::Span<const AtenRow> ShapeRows();
+absl::Span<const AtenRow> IndexRows();
 
 }  // namespace quantry::engine
 

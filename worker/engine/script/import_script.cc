@@ -20,6 +20,7 @@
 #include "worker/engine/passes/assign_roles.h"
 #include "worker/engine/passes/canonicalize.h"
 #include "worker/engine/passes/check_weights.h"
+#include "worker/engine/script/archive.h"
 #include "worker/engine/script/interpreter.h"
 #include "worker/engine/script/lowering.h"
 #include "worker/engine/script/probe.h"
@@ -77,7 +78,7 @@ std::vector<std::string> Lower(const torch::jit::Module& module, const ScriptOpt
   return parameters;
 }
 
-torch::jit::Module LoadModule(absl::string_view bytes) {
+torch::jit::Module Load(absl::string_view bytes) {
   std::istringstream stream{std::string(bytes)};
   return torch::jit::load(stream, at::Device(at::kCPU));
 }
@@ -86,18 +87,23 @@ torch::jit::Module LoadModule(absl::string_view bytes) {
 absl::Status Probe(absl::string_view bytes) {
   constexpr int64_t kSpareBytes = int64_t{512} << 20;
   const auto load = [bytes] {
-    const torch::jit::Module module = LoadModule(bytes);
+    const torch::jit::Module module = Load(bytes);
     torch::jit::Inline(*module.get_method("forward").graph()->copy());
   };
   return ProbeInChild(load, {.bytes = 8 * static_cast<int64_t>(bytes.size()) + kSpareBytes});
 }
 
-absl::StatusOr<Graph> Import(absl::string_view bytes, const ScriptOptions& options) {
+absl::StatusOr<torch::jit::Module> LoadModule(absl::string_view bytes) {
   if (!LooksLikeTorchScript(bytes) || bytes.size() >= kMaxFileBytes) {
     return absl::InvalidArgumentError("not a TorchScript file of less than 2 GiB");
   }
+  QUANTRY_RETURN_IF_ERROR(CheckTorchArchive(bytes));
   QUANTRY_RETURN_IF_ERROR(WithContext(Probe(bytes), "the TorchScript model can't be read"));
-  const torch::jit::Module module = LoadModule(bytes);
+  return Load(bytes);
+}
+
+absl::StatusOr<Graph> Import(absl::string_view bytes, const ScriptOptions& options) {
+  QUANTRY_ASSIGN_OR_RETURN(const torch::jit::Module module, LoadModule(bytes));
   Graph graph;
   graph.name = "torchscript";
   graph.doc = "torchscript";
@@ -131,20 +137,42 @@ bool LooksLikeTorchScript(absl::string_view head) {
   return absl::StartsWith(head, absl::string_view("PK\x03\x04", 4));
 }
 
+namespace {
+
 // The edge where exceptions of LibTorch and the standard library end.
-absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOptions& options) {
+template <typename Function>
+auto WithoutExceptions(Function function) -> decltype(function()) {
   const at::NoGradGuard no_grad;
+  std::string what;
   try {
-    absl::StatusOr<Graph> graph = Import(bytes, options);
-    if (graph.ok()) return graph;
-    return absl::Status(graph.status().code(), ToPlainText(graph.status().message()));
+    auto result = function();
+    if (result.ok()) return result;
+    return absl::Status(result.status().code(), ToPlainText(result.status().message()));
   } catch (const c10::Error& error) {
-    return absl::InvalidArgumentError(absl::StrCat("the TorchScript model can't be read: ",
-                                                   FirstLine(error.what_without_backtrace())));
+    what = FirstLine(error.what_without_backtrace());
   } catch (const std::exception& error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the TorchScript model can't be read: ", FirstLine(error.what())));
+    what = FirstLine(error.what());
   }
+  return absl::InvalidArgumentError(absl::StrCat("the TorchScript model can't be read: ", what));
+}
+
+}  // namespace
+
+absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOptions& options) {
+  return WithoutExceptions([&] { return Import(bytes, options); });
+}
+
+absl::StatusOr<std::map<std::string, at::Tensor>> ReadTorchScriptTensors(
+    const std::filesystem::path& path) {
+  using Tensors = std::map<std::string, at::Tensor>;
+  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  return WithoutExceptions([&]() -> absl::StatusOr<Tensors> {
+    QUANTRY_ASSIGN_OR_RETURN(const torch::jit::Module module, LoadModule(bytes));
+    Tensors tensors;
+    for (const auto& item : module.named_parameters()) tensors[item.name] = item.value;
+    for (const auto& item : module.named_buffers()) tensors[item.name] = item.value;
+    return tensors;
+  });
 }
 
 bool IsTorchScriptFile(const std::filesystem::path& path) {

@@ -1,8 +1,11 @@
 #ifndef QUANTRY_WORKER_ENGINE_SCRIPT_IMPORT_SCRIPT_H_
 #define QUANTRY_WORKER_ENGINE_SCRIPT_IMPORT_SCRIPT_H_
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +36,12 @@ bool IsTorchScriptFile(const std::filesystem::path& path);
 absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOptions& options);
 absl::StatusOr<Graph> ImportTorchScriptFile(const std::filesystem::path& path,
                                             const ScriptOptions& options);
+
+// Parameters and buffers of a TorchScript file under the names of its state_dict; the program is
+// not looked at. Errors as above, and one that says how to write such a file for what torch.save
+// wrote.
+absl::StatusOr<std::map<std::string, at::Tensor>> ReadTorchScriptTensors(
+    const std::filesystem::path& path);
 
 }  // namespace quantry::engine
 

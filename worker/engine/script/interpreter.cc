@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 
@@ -22,7 +23,7 @@ constexpr int64_t kMaxSteps = 200000;
 
 // Operators on numbers, lists and strings, and what can be asked of a tensor's shape and type.
 // Nothing else is run: a file must not reach the file system or allocate at will.
-constexpr std::array<absl::string_view, 49> kPlain = {"aten::Bool",
+constexpr std::array<absl::string_view, 51> kPlain = {"aten::Bool",
                                                       "aten::Float",
                                                       "aten::Int",
                                                       "aten::__and__",
@@ -50,6 +51,7 @@ constexpr std::array<absl::string_view, 49> kPlain = {"aten::Bool",
                                                       "aten::gt",
                                                       "aten::insert",
                                                       "aten::is_floating_point",
+                                                      "aten::items",
                                                       "aten::keys",
                                                       "aten::le",
                                                       "aten::len",
@@ -70,12 +72,48 @@ constexpr std::array<absl::string_view, 49> kPlain = {"aten::Bool",
                                                       "prim::device",
                                                       "prim::dtype",
                                                       "prim::max",
-                                                      "prim::min"};
+                                                      "prim::min",
+                                                      "prim::requires_grad"};
 
-constexpr std::array<absl::string_view, 8> kAsksShape = {"aten::dim",    "aten::is_floating_point",
-                                                         "aten::len",    "aten::numel",
-                                                         "aten::size",   "aten::__is__",
-                                                         "prim::device", "prim::dtype"};
+constexpr std::array<absl::string_view, 10> kAsksShape = {
+    "aten::dim",           "aten::is_floating_point",
+    "aten::len",           "aten::numel",
+    "aten::size",          "aten::__is__",
+    "prim::device",        "prim::dtype",
+    "prim::requires_grad", "aten::__isnot__"};
+
+// What may be computed at once where no tensor takes part but those that numbers alone have made:
+// masks, positions. The sizes are checked before.
+constexpr std::array<absl::string_view, 26> kOnConstants = {
+    "aten::new_zeros", "aten::new_ones", "aten::new_full",    "aten::zeros",   "aten::ones",
+    "aten::arange",    "aten::full",     "aten::slice",       "aten::select",  "aten::fill_",
+    "aten::zero_",     "aten::view",     "aten::reshape",     "aten::permute", "aten::transpose",
+    "aten::unsqueeze", "aten::squeeze",  "aten::contiguous",  "aten::sub",     "aten::add",
+    "aten::ne",        "aten::eq",       "aten::masked_fill", "aten::copy_",   "aten::flatten",
+    "aten::to"};
+constexpr int64_t kMaxConstantElements = int64_t{1} << 24;
+
+// These make a tensor of sizes that they are told; the position of the sizes. Negative: none.
+int64_t SizesPosition(absl::string_view op) {
+  if (absl::StartsWith(op, "aten::new_")) return 1;
+  return op == "aten::zeros" || op == "aten::ones" || op == "aten::full" ? 0 : -1;
+}
+
+void CheckConstantSize(absl::string_view op, const jit::Stack& stack) {
+  double elements = 1.0;
+  if (const int64_t position = SizesPosition(op); position >= 0) {
+    for (const int64_t size : stack.at(static_cast<size_t>(position)).toIntVector()) {
+      elements *= static_cast<double>(size);
+    }
+  } else if (op == "aten::arange") {
+    elements = 0.0;
+    for (const c10::IValue& value : stack) {
+      if (value.isScalar()) elements += std::abs(value.toScalar().toDouble());
+    }
+  }
+  TORCH_CHECK(elements <= kMaxConstantElements, "makes a tensor of more than ",
+              kMaxConstantElements, " elements");
+}
 
 template <size_t n>
 bool Contains(const std::array<absl::string_view, n>& list, absl::string_view op) {
@@ -188,6 +226,10 @@ bool ScriptInterpreter::DispatchStructure(const jit::Node& node) {
   } else if (kind == "prim::NumToTensor" || kind == "prim::unchecked_cast" ||
              kind == "prim::unchecked_unwrap_optional" || kind == "aten::_unwrap_optional") {
     Set(node.output(), Get(node.input(0)));
+  } else if (kind == "aten::warn") {
+    return true;
+  } else if (kind == "aten::is_grad_enabled") {
+    Set(node.output(), {true, true});  // no short cuts of inference
   } else if (kind == "prim::Uninitialized") {
     Set(node.output(), {});
   } else if (kind == "prim::RaiseException") {
@@ -282,21 +324,33 @@ void ScriptInterpreter::RunAten(const jit::Node& node) {
   std::vector<Lanes> arguments;
   bool tensors = false;
   bool computed = false;
+  bool plain = true;
   for (const jit::Value* input : node.inputs()) {
     arguments.push_back(Get(input));
     const c10::IValue& first = arguments.back()[0];
     tensors = tensors || first.isTensor() || IsTensorList(first);
     computed = computed || (first.isTensor() && lowering_.IsComputed(first.toTensor()));
+    plain =
+        plain && !IsTensorList(first) && (!first.isTensor() || lowering_.IsPlain(first.toTensor()));
   }
-  const bool on_list = !arguments.empty() && arguments[0][0].isList() && kind != "aten::cat";
+  const bool on_list = !arguments.empty() && arguments[0][0].isList() && kind != "aten::cat" &&
+                       kind != "aten::stack";
   const bool small =
       !computed && std::all_of(arguments.begin(), arguments.end(), [](const auto& a) {
         return !a[0].isTensor() || a[0].toTensor().dim() == 0;
       });
-  if (!tensors || Contains(kAsksShape, kind) || kind == "aten::__isnot__" || on_list) {
-    return RunPlain(node);
+  const bool makes = SizesPosition(kind) >= 0 || kind == "aten::arange";
+  if (makes ||
+      (tensors && plain && Contains(kOnConstants, kind) && !(small && Contains(kPlain, kind)))) {
+    return RunOnConstants(node);
   }
+  if (!tensors || Contains(kAsksShape, kind) || on_list) return RunPlain(node);
   if (small && Contains(kPlain, kind)) return RunPlain(node);
+  Lower(node, std::move(arguments), computed);
+}
+
+void ScriptInterpreter::Lower(const jit::Node& node, std::vector<Lanes> arguments, bool computed) {
+  const std::string kind = node.kind().toQualString();
   absl::string_view name = kind;
   const AtenRow* row = FindAtenRow(name);
   const bool in_place = row == nullptr && absl::ConsumeSuffix(&name, "_");
@@ -308,10 +362,36 @@ void ScriptInterpreter::RunAten(const jit::Node& node) {
   TORCH_CHECK(row != nullptr && node.outputs().size() == 1, "is not supported");
   const Lanes self = arguments[0];
   AtenCall call(lowering_, std::move(arguments));
+  if (row->lower_list != nullptr) {
+    Lanes lists;
+    const std::vector<Operand> results = row->lower_list(call);
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      c10::List<at::Tensor> list;
+      for (const Operand& result : results) list.push_back(result.lanes[lane]);
+      lists[lane] = list;
+    }
+    for (const Operand& result : results) {
+      if (row->view) lowering_.MarkView(result, self);
+    }
+    return Set(node.output(), lists);
+  }
   const Operand result = row->lower(call);
   if (in_place) return Set(node.output(), lowering_.Overwrite(self, result));
   if (row->view) lowering_.MarkView(result, self);
   Set(node.output(), lowering_.ToLanes(result));
+}
+
+void ScriptInterpreter::RunOnConstants(const jit::Node& node) {
+  const std::string kind = node.kind().toQualString();
+  Lanes result;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    jit::Stack stack;
+    for (const jit::Value* input : node.inputs()) stack.push_back(Get(input)[lane]);
+    CheckConstantSize(kind, stack);
+    node.getOperation()(stack);
+    result[lane] = stack.at(0);
+  }
+  Set(node.output(), result);
 }
 
 void ScriptInterpreter::RunPlain(const jit::Node& node) {
@@ -322,8 +402,8 @@ void ScriptInterpreter::RunPlain(const jit::Node& node) {
     jit::Stack stack;
     for (size_t i = 0; i < node.inputs().size(); ++i) {
       c10::IValue value = Get(node.inputs()[i])[lane];
-      const c10::TypePtr& type = schema.arguments().at(i).type();
-      const bool wants_tensor = type->kind() == c10::TypeKind::TensorType;
+      const bool wants_tensor = i < schema.arguments().size() &&
+                                schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType;
       if (value.isTensor() && lowering_.IsComputed(value.toTensor())) {
         const std::string kind = node.kind().toQualString();
         TORCH_CHECK(kind != "aten::Int" && kind != "aten::Float" && kind != "aten::Bool",
@@ -331,6 +411,7 @@ void ScriptInterpreter::RunPlain(const jit::Node& node) {
       }
       stack.push_back(wants_tensor ? AsTensor(value) : value);
     }
+    if (schema.is_vararg()) stack.push_back(static_cast<int64_t>(node.inputs().size()));
     node.getOperation()(stack);
     for (size_t k = 0; k < results.size(); ++k) {
       const bool tensor = schema.returns().at(k).type()->kind() == c10::TypeKind::TensorType;

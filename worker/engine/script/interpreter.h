@@ -30,6 +30,10 @@ class ScriptInterpreter {
   void RunLoop(const torch::jit::Node& node);
   void GetAttribute(const torch::jit::Node& node);
   void RunAten(const torch::jit::Node& node);
+  // Writes the operator with ONNX's.
+  void Lower(const torch::jit::Node& node, std::vector<Lanes> arguments, bool computed);
+  // Computes with tensors that the program made of numbers alone.
+  void RunOnConstants(const torch::jit::Node& node);
   // Runs the node's own code in both lanes, on numbers, lists and strings.
   void RunPlain(const torch::jit::Node& node);
 

@@ -101,11 +101,17 @@ Operand Lowering::AddInput(const std::string& name, const std::vector<int64_t>& 
     sizes.insert(sizes.end(), shape.begin(), shape.end());
     shapes[i] = Placeholder(sizes, at::kFloat);
   }
-  return Register(graph_.AddInput(name, {}), shapes);
+  const Operand input = Register(graph_.AddInput(name, {}), shapes);
+  if (input_.value == nullptr) input_ = input;
+  return input;
 }
 
 bool Lowering::IsComputed(const at::Tensor& tensor) const {
   return entries_.contains(tensor.unsafeGetTensorImpl());
+}
+
+bool Lowering::IsPlain(const at::Tensor& tensor) const {
+  return !IsComputed(tensor) && !names_.contains(tensor.unsafeGetTensorImpl());
 }
 
 Operand Lowering::OperandOf(const Lanes& tensor) {
@@ -118,7 +124,7 @@ Operand Lowering::OperandOf(const Lanes& tensor) {
                 "uses a view of a tensor that was changed in place since");
     return {entry.value, {first, second}};
   }
-  TORCH_CHECK(first.sizes() == second.sizes(), "a constant depends on the batch size");
+  TORCH_CHECK(first.is_same(second) || first.equal(second), "a constant depends on the batch size");
   const auto named = names_.find(first.unsafeGetTensorImpl());
   if (named == names_.end()) return Constant(first);
   Value* value = graph_.AddInitializer(
@@ -138,26 +144,86 @@ Operand Lowering::Constant(const at::Tensor& tensor) {
 
 Operand Lowering::Emit(const std::string& op, const std::vector<Operand>& inputs,
                        AttributeMap attributes) {
+  return EmitMany(op, inputs, std::move(attributes), 1).front();
+}
+
+std::vector<Operand> Lowering::EmitMany(const std::string& op, const std::vector<Operand>& inputs,
+                                        AttributeMap attributes, size_t count) {
   std::vector<Value*> values;
   for (const Operand& input : inputs) values.push_back(input.value);
   while (!values.empty() && values.back() == nullptr) values.pop_back();
   const OperatorDef* def = FindOperator(op);
   TORCH_CHECK(def != nullptr, "needs the operator '", op, "', which is not supported");
-  const Node* node = graph_.AddNode(op, NodeName(op, inputs), values, std::move(attributes));
+  const Node* node = graph_.AddNode(op, NodeName(op, inputs), values, std::move(attributes),
+                                    std::vector<std::string>(count));
   const absl::Status status = VerifyOperator(*node, *def);
   TORCH_CHECK(status.ok(), op, ": ", std::string(status.message()));
-  std::array<at::Tensor, kLanes> shapes;
+  std::array<std::vector<at::Tensor>, kLanes> shapes;
   for (size_t lane = 0; lane < kLanes; ++lane) {
     std::vector<at::Tensor> tensors;
     for (size_t i = 0; i < values.size(); ++i) tensors.push_back(inputs[i].lanes[lane]);
-    const std::vector<at::Tensor> outputs = ShapesOf(*node, *def, tensors);
-    TORCH_CHECK(outputs.size() == 1, op, " gives ", outputs.size(), " outputs");
-    shapes[lane] = outputs.front();
+    shapes[lane] = ShapesOf(*node, *def, tensors);
+    TORCH_CHECK(shapes[lane].size() == count, op, " gives ", shapes[lane].size(), " outputs");
   }
+  std::vector<Operand> outputs;
+  for (size_t i = 0; i < count; ++i) {
+    outputs.push_back(Register(node->output(i), {shapes[0][i], shapes[1][i]}));
+  }
+  return outputs;
+}
+
+Operand Lowering::EmitShaped(const std::string& op, const std::vector<Operand>& inputs,
+                             const std::array<at::Tensor, kLanes>& shapes) {
+  const OperatorDef* def = FindOperator(op);
+  TORCH_CHECK(def != nullptr, "needs the operator '", op, "', which is not supported");
+  std::vector<Value*> values;
+  for (const Operand& input : inputs) values.push_back(input.value);
+  const Node* node = graph_.AddNode(op, NodeName(op, inputs), values);
   return Register(node->output(), shapes);
 }
 
+Operand Lowering::Sizes(const std::array<std::vector<int64_t>, kLanes>& sizes) {
+  if (sizes[0] == sizes[1]) return Constant(at::tensor(sizes[0], at::kLong));
+  TORCH_CHECK(input_.rank() > 0, "sizes depend on a batch that no input has");
+  const Operand zero = Constant(at::zeros({1}, at::kLong));
+  const Operand batch = Emit("Gather", {Emit("Shape", {input_}), zero}, {{"axis", int64_t{0}}});
+  std::vector<Operand> parts;
+  for (size_t i = 0; i < sizes[0].size(); ++i) {
+    const int64_t size = sizes[0][i];
+    if (size == sizes[1][i]) {
+      parts.push_back(Constant(at::full({1}, size, at::kLong)));
+      continue;
+    }
+    const int64_t times = size / kLaneBatch[0];
+    TORCH_CHECK(size == times * kLaneBatch[0] && sizes[1][i] == times * kLaneBatch[1],
+                "a size depends on the batch size, but not as a multiple of it");
+    parts.push_back(times == 1 ? batch
+                               : Emit("Mul", {batch, Constant(at::full({1}, times, at::kLong))}));
+  }
+  return Emit("Concat", parts, {{"axis", int64_t{0}}});
+}
+
+Operand Lowering::WithPart(const Slice& slice, const Operand& base, const Operand& part) {
+  const auto cut = [&](int64_t start, int64_t end) {
+    const auto constant = [&](int64_t value) { return Constant(at::full({1}, value, at::kLong)); };
+    return Emit("Slice", {base, constant(start), constant(end), constant(slice.axis)});
+  };
+  std::vector<Operand> parts;
+  if (slice.start > 0) parts.push_back(cut(0, slice.start));
+  parts.push_back(part);
+  const int64_t size = base.lanes[0].size(slice.axis);
+  if (slice.end < size) parts.push_back(cut(slice.end, size));
+  return Emit("Concat", parts, {{"axis", slice.axis}});
+}
+
 Lanes Lowering::Overwrite(const Lanes& self, const Operand& result) {
+  const auto slice = slices_.find(self[0].toTensor().unsafeGetTensorImpl());
+  if (slice != slices_.end()) {
+    // The slice itself must not be read any more: it is a view of what is changed.
+    const Slice place = slice->second;
+    Overwrite(place.base, WithPart(place, OperandOf(place.base), result));
+    return self;
+  }
   for (size_t lane = 0; lane < kLanes; ++lane) {
     const auto found = entries_.find(self[lane].toTensor().unsafeGetTensorImpl());
     TORCH_CHECK(found != entries_.end() && !found->second.value->is_initializer(),
@@ -182,6 +248,11 @@ void Lowering::MarkView(const Operand& view, const Lanes& base) {
     entry.version = version;
     entry.seen = seen;
   }
+}
+
+void Lowering::MarkSlice(const Operand& view, const Lanes& base, int64_t axis, int64_t start,
+                         int64_t end) {
+  slices_[view.lanes[0].unsafeGetTensorImpl()] = {base, axis, start, end};
 }
 
 Lanes Lowering::ToLanes(const Operand& operand) const {

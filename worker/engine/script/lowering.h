@@ -41,16 +41,30 @@ class Lowering {
 
   // True for what the graph computes; false for the model's own tensors and constants.
   bool IsComputed(const at::Tensor& tensor) const;
+  // A tensor that the program made of numbers alone, and may be computed with at once.
+  bool IsPlain(const at::Tensor& tensor) const;
   Operand OperandOf(const Lanes& tensor);
   Operand Constant(const at::Tensor& tensor);
   // Adds a node with one output, in the newest form; works out the output's shape by running the
   // operator on zeros. An operator that the engine lacks is an error.
   Operand Emit(const std::string& op, const std::vector<Operand>& inputs,
                AttributeMap attributes = {});
+  // The same, for an operator whose output's shape depends on the values of its inputs.
+  Operand EmitShaped(const std::string& op, const std::vector<Operand>& inputs,
+                     const std::array<at::Tensor, kLanes>& shapes);
+  // An int64 vector of sizes, which may depend on the batch: k times the batch is taken from the
+  // first input's own size.
+  Operand Sizes(const std::array<std::vector<int64_t>, kLanes>& sizes);
+  // For Split: `count` outputs.
+  std::vector<Operand> EmitMany(const std::string& op, const std::vector<Operand>& inputs,
+                                AttributeMap attributes, size_t count);
   // `self` stands for `result` from now on; views of it must not be used any more.
   Lanes Overwrite(const Lanes& self, const Operand& result);
   // `view` shares memory with `base`.
   void MarkView(const Operand& view, const Lanes& base);
+  // `view`, which shares memory with `base`, is its elements [start, end) along `axis`: changing it
+  // in place changes `base`.
+  void MarkSlice(const Operand& view, const Lanes& base, int64_t axis, int64_t start, int64_t end);
   Lanes ToLanes(const Operand& operand) const;
 
   const std::vector<Value*>& parameters() const { return parameters_; }
@@ -61,6 +75,15 @@ class Lowering {
     std::shared_ptr<int64_t> version = std::make_shared<int64_t>(0);  // shared by views
     int64_t seen = 0;
   };
+  struct Slice {
+    Lanes base;
+    int64_t axis = 0;
+    int64_t start = 0;
+    int64_t end = 0;
+  };
+  // `base` where `part` takes the place of the slice.
+  Operand WithPart(const Slice& slice, const Operand& base, const Operand& part);
+
   struct Name {
     std::string name;
     bool parameter = false;
@@ -70,6 +93,8 @@ class Lowering {
   Graph& graph_;
   std::unordered_map<const c10::TensorImpl*, Entry> entries_;
   std::unordered_map<const c10::TensorImpl*, Name> names_;
+  std::unordered_map<const c10::TensorImpl*, Slice> slices_;
+  Operand input_;                  // the first
   std::vector<at::Tensor> alive_;  // so that no address is used twice
   std::vector<Value*> parameters_;
 };

@@ -53,6 +53,32 @@ Operand Clamp(AtenCall& call) {
   return call.lowering().Emit("Clip", {x, bound(1), bound(2)});
 }
 
+Operand ClampMin(AtenCall& call) {
+  const Operand x = call.Tensor(0);
+  return call.lowering().Emit("Clip", {x, call.TensorLike(1, x)});
+}
+
+// `value` in every element of argument 0.
+Operand Filled(AtenCall& call, const Operand& value) {
+  const Operand x = call.Tensor(0);
+  return call.lowering().EmitShaped("Expand", {value, call.lowering().Emit("Shape", {x})}, x.lanes);
+}
+
+Operand Zero(AtenCall& call) {
+  return Filled(
+      call, call.lowering().Constant(at::scalar_tensor(0, call.Tensor(0).lanes[0].scalar_type())));
+}
+
+Operand Fill(AtenCall& call) { return Filled(call, call.TensorLike(1, call.Tensor(0))); }
+
+// input, p, dimensions, keepdim
+Operand Norm(AtenCall& call) {
+  TORCH_CHECK(call.size() >= 4 && !call.IsNone(2), "a norm over all dimensions is not supported");
+  TORCH_CHECK(call.Number(1) == 2.0, "only the Euclidean norm is supported");
+  return call.lowering().Emit("ReduceL2", {call.Tensor(0), call.IntsConstant(call.Ints(2))},
+                              {{"keepdims", int64_t{call.Bool(3)}}});
+}
+
 Operand Relu6(AtenCall& call) {
   return call.lowering().Emit("Clip",
                               {call.Tensor(0), call.FloatConstant(0), call.FloatConstant(6)});
@@ -87,6 +113,11 @@ constexpr AtenRow kRows[] = {
     {"aten::hardsigmoid", HardSigmoid},
     {"aten::hardtanh", Clamp},
     {"aten::clamp", Clamp},
+    {"aten::clamp_min", ClampMin},
+    {"aten::fill", Fill},
+    {"aten::zero", Zero},
+    {"aten::norm", Norm},
+    {"aten::linalg_vector_norm", Norm},
     {"aten::silu", Silu},
     {"aten::gelu", Gelu},
     {"aten::tanh", Unary<kTanh>},

@@ -102,9 +102,15 @@ Operand Slice(AtenCall& call) {
   }
   const int64_t end = whole ? std::numeric_limits<int64_t>::max() : call.Int(3);
   if (whole && start == 0 && call.Int(4) == 1) return call.lowering().Emit("Identity", {x});
-  return call.lowering().Emit(
-      "Slice", {x, call.IntsConstant({start}), call.IntsConstant({end}), call.IntsConstant({axis}),
-                call.IntsConstant({call.Int(4)})});
+  const Operand slice =
+      call.lowering().Emit("Slice", {x, call.IntsConstant({start}), call.IntsConstant({end}),
+                                     call.IntsConstant({axis}), call.IntsConstant({call.Int(4)})});
+  const int64_t size = x.lanes[0].size(axis);
+  const int64_t first = start < 0 ? std::max<int64_t>(start + size, 0) : std::min(start, size);
+  if (size == x.lanes[1].size(axis) && call.Int(4) == 1) {
+    call.lowering().MarkSlice(slice, call.at(0), axis, first, first + slice.lanes[0].size(axis));
+  }
+  return slice;
 }
 
 Operand Select(AtenCall& call) {
@@ -153,6 +159,7 @@ constexpr AtenRow kRows[] = {
     {"aten::flatten", Flatten, true},
     {"aten::permute", Permute, true},
     {"aten::transpose", Transpose, true},
+    {"aten::swapaxes", Transpose, true},
     {"aten::t", T, true},
     {"aten::contiguous", Identity, true},
     {"aten::clone", Identity},
