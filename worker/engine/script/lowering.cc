@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "worker/engine/ops/operator.h"
+#include "worker/engine/script/tensor_bounds.h"
 
 namespace quantry::engine {
 namespace {
@@ -119,6 +120,7 @@ Operand Lowering::OperandOf(const Lanes& tensor) {
     return {entry.value, {first, second}};
   }
   TORCH_CHECK(first.sizes() == second.sizes(), "a constant depends on the batch size");
+  CheckBounds(first);
   const auto named = names_.find(first.unsafeGetTensorImpl());
   if (named == names_.end()) return Constant(first);
   Value* value = graph_.AddInitializer(
