@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/engine/import/graph_part.h"
@@ -48,35 +49,47 @@ std::string Renamed(const Names& names, const std::string& name) {
   return found == names.end() ? name : found->second;
 }
 
-void RenameNode(const Names& names, onnx::NodeProto& node);
-
-// All but the names that the sub-graph gives to values of its own.
-Names Visible(const Names& names, const onnx::GraphProto& graph) {
-  Names visible = names;
-  for (const onnx::ValueInfoProto& input : graph.input()) visible.erase(input.name());
-  for (const onnx::TensorProto& tensor : graph.initializer()) visible.erase(tensor.name());
-  for (const onnx::NodeProto& node : graph.node()) {
-    for (const std::string& output : node.output()) visible.erase(output);
+// New names as a sub-graph sees them: those that it gives to values of its own are not renamed.
+class Scope {
+ public:
+  explicit Scope(const Names& names) : names_(names) {}
+  Scope(const Scope& outer, const onnx::GraphProto& graph) : names_(outer.names_), outer_(&outer) {
+    for (const onnx::ValueInfoProto& input : graph.input()) own_.insert(input.name());
+    for (const onnx::TensorProto& tensor : graph.initializer()) own_.insert(tensor.name());
+    for (const onnx::NodeProto& node : graph.node()) {
+      own_.insert(node.output().begin(), node.output().end());
+    }
   }
-  return visible;
-}
 
-// A sub-graph takes values of those around it by their names. The parser bounds how deep they nest.
-void RenameGraph(const Names& outer, onnx::GraphProto& graph) {
-  const Names names = Visible(outer, graph);
-  for (onnx::NodeProto& node : *graph.mutable_node()) RenameNode(names, node);
-  for (onnx::ValueInfoProto& output : *graph.mutable_output()) {
-    output.set_name(Renamed(names, output.name()));
+  // The parser bounds how deep they nest.
+  bool Hides(const std::string& name) const {
+    return own_.contains(name) || (outer_ != nullptr && outer_->Hides(name));
   }
-}
 
-void RenameNode(const Names& names, onnx::NodeProto& node) {
-  for (std::string& input : *node.mutable_input()) input = Renamed(names, input);
-  for (std::string& output : *node.mutable_output()) output = Renamed(names, output);
-  for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
-    if (attribute.has_g()) RenameGraph(names, *attribute.mutable_g());
+  void Rename(std::string& name) const {
+    const auto found = names_.find(name);
+    if (found != names_.end() && !Hides(name)) name = found->second;
   }
-}
+
+  // A sub-graph takes values of those around it by their names.
+  void Rename(onnx::NodeProto& node) const {
+    for (std::string& input : *node.mutable_input()) Rename(input);
+    for (std::string& output : *node.mutable_output()) Rename(output);
+    for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
+      if (!attribute.has_g()) continue;
+      const Scope inner(*this, attribute.g());
+      for (onnx::NodeProto& one : *attribute.mutable_g()->mutable_node()) inner.Rename(one);
+      for (onnx::ValueInfoProto& output : *attribute.mutable_g()->mutable_output()) {
+        inner.Rename(*output.mutable_name());
+      }
+    }
+  }
+
+ private:
+  const Names& names_;
+  const Scope* outer_ = nullptr;
+  absl::flat_hash_set<std::string> own_;
+};
 
 class Inliner {
  public:
@@ -252,7 +265,7 @@ class Inliner {
     for (const onnx::NodeProto& node : body.node()) {
       onnx::NodeProto* copy = graph_.add_node();
       *copy = node;
-      RenameNode(names, *copy);
+      Scope(names).Rename(*copy);
     }
     for (const onnx::ValueInfoProto& info : body.value_info()) {
       onnx::ValueInfoProto* copy = graph_.add_value_info();

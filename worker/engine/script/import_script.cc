@@ -24,6 +24,7 @@
 #include "worker/engine/script/interpreter.h"
 #include "worker/engine/script/lowering.h"
 #include "worker/engine/script/probe.h"
+#include "worker/engine/script/tensor_bounds.h"
 
 namespace quantry::engine {
 namespace {
@@ -54,9 +55,11 @@ std::vector<std::string> Lower(const torch::jit::Module& module, const ScriptOpt
                                Graph& graph) {
   Lowering lowering(graph);
   for (const auto& parameter : module.named_parameters()) {
+    CheckBounds(parameter.value);
     lowering.NameTensor(parameter.value, parameter.name, /*parameter=*/true);
   }
   for (const auto& buffer : module.named_buffers()) {
+    CheckBounds(buffer.value);
     lowering.NameTensor(buffer.value, buffer.name, /*parameter=*/false);
   }
   const auto program = module.get_method("forward").graph()->copy();
