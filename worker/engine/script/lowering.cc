@@ -125,12 +125,9 @@ Operand Lowering::OperandOf(const Lanes& tensor) {
                 "uses a view of a tensor that was changed in place since");
     return {entry.value, {first, second}};
   }
-<<<<<<< HEAD
-  TORCH_CHECK(first.is_same(second) || first.equal(second), "a constant depends on the batch size");
-=======
-  TORCH_CHECK(first.sizes() == second.sizes(), "a constant depends on the batch size");
   CheckBounds(first);
->>>>>>> ops-unbuilt
+  CheckBounds(second);
+  TORCH_CHECK(first.is_same(second) || first.equal(second), "a constant depends on the batch size");
   const auto named = names_.find(first.unsafeGetTensorImpl());
   if (named == names_.end()) return Constant(first);
   Value* value = graph_.AddInitializer(
