@@ -52,10 +52,10 @@ struct RunOptions {
   QuantConfig quant;                 // kPtq and kQat
   std::optional<double> pact_alpha;  // start value; absent: from calibration
   engine::TrainOptions train;
-  bool loss_given = false;  // else train.loss.name becomes what the data's targets ask for
-  int64_t batch_size = 64;                // [1, 65536]
-  int64_t calibration_batches = 16;       // >= 1
-  int threads = 1;                        // of LibTorch, >= 1
+  bool loss_given = false;           // else train.loss.name becomes what the data's targets ask for
+  int64_t batch_size = 64;           // [1, 65536]
+  int64_t calibration_batches = 16;  // >= 1
+  int threads = 1;                   // of LibTorch, >= 1
   std::filesystem::path checkpoint_path;  // empty: the one in the output folder, if there is one
 };
 

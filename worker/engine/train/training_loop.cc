@@ -178,8 +178,7 @@ EvaluateContext TrainingLoop::ContextOf(int64_t step) const {
               Mix(options_.seed, static_cast<uint64_t>(step)))};
 }
 
-absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
-                                   TaskMetrics& metrics) {
+absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch, TaskMetrics& metrics) {
   const int64_t step = epoch * loader_.num_batches() + batch.index;
   const double rate =
       LearningRateAt(options_.schedule,
@@ -219,9 +218,7 @@ absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch,
 absl::StatusOr<at::Tensor> TrainingLoop::LossOf(absl::Span<const at::Tensor> inputs,
                                                 absl::Span<const at::Tensor> outputs,
                                                 const at::Tensor& targets) {
-  const auto task = [&] {
-    return TaskLoss(outputs[options_.task_output], targets, options_.loss);
-  };
+  const auto task = [&] { return TaskLoss(outputs[options_.task_output], targets, options_.loss); };
   if (!distiller_) return task();
   QUANTRY_ASSIGN_OR_RETURN(const at::Tensor distance, distiller_->Loss(inputs, outputs));
   const double weight = TaskWeight(*options_.distillation, loader_.dataset().target_kind());

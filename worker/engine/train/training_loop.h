@@ -48,8 +48,8 @@ struct TrainingCallbacks {
   std::function<bool()> interrupted;
 };
 
-// Trains a model in place, on whatever targets the loader has. A run that is stopped and continued from its checkpoint ends with
-// the same bits as one that was not. Not thread-safe.
+// Trains a model in place, on whatever targets the loader has. A run that is stopped and continued
+// from its checkpoint ends with the same bits as one that was not. Not thread-safe.
 class TrainingLoop {
  public:
   // Makes parameters ask for gradients and convolution weights channels_last. `graph` and `loader`

@@ -62,12 +62,11 @@ absl::StatusOr<engine::TaskMetrics> Evaluate(RunState& state, const engine::Grap
     return state.CheckInterrupted();
   };
   // The float model agrees with itself, which says nothing.
-  const engine::Graph* reference =
-      &graph == &state.FloatGraph() || &graph == &state.inputs.model ? nullptr
-                                                                     : &state.FloatGraph();
+  const engine::Graph* reference = &graph == &state.FloatGraph() || &graph == &state.inputs.model
+                                       ? nullptr
+                                       : &state.FloatGraph();
   const auto metrics = engine::EvaluateModel(
-      graph, loader, observer,
-      {.task_output = state.inputs.task.output, .reference = reference});
+      graph, loader, observer, {.task_output = state.inputs.task.output, .reference = reference});
   if (engine::IsNotFinite(metrics.status())) {
     return WithReason(metrics.status(),
                       state.steps_trained > 0 ? "TRAINING_DIVERGED" : "MODEL_INVALID");
