@@ -18,7 +18,22 @@ constexpr DatasetParameter kSplit = {"split", OneOf{kSplits}};
 constexpr DatasetParameter kClassList = {"class_list", FreeText{}};
 constexpr DatasetParameter kLimit = {"limit", WholeNumber{kMaxLimit, 1, kMaxLimit}};
 
-constexpr DatasetParameter kListedPictures[] = {kHoldout, kSplit, kClassList, kLimit};
+constexpr DatasetParameter kFraction = {"fraction", RealNumber{1.0, 1e-6, 1.0}};
+constexpr DatasetParameter kClasses = {"classes", FreeText{}};
+constexpr DatasetParameter kSplitSeed = {"split_seed", WholeNumber{0, 0, kMaxLimit}};
+
+constexpr Name kClassesOrNone[] = {"classes", "none"};
+constexpr Name kTasks[] = {"classes", "labels", "values", "none"};
+constexpr Name kArrayTasks[] = {"auto", "classes", "labels", "values"};
+
+constexpr DatasetParameter kListedPictures[] = {{"task", OneOf{kClassesOrNone}},
+                                                kHoldout,
+                                                kSplit,
+                                                kClassList,
+                                                kClasses,
+                                                kFraction,
+                                                kSplitSeed,
+                                                kLimit};
 constexpr DatasetParameter kGlyphs[] = {
     {"classes", WholeNumber{36, 2, 62}},
     {"size", WholeNumber{32, 16, 256}},
@@ -28,10 +43,31 @@ constexpr DatasetParameter kGlyphs[] = {
     {"difficulty", RealNumber{1.0, 0.0, 2.0}},
     {"color", WholeNumber{1, 0, 1}},
 };
-constexpr DatasetParameter kDividedFiles[] = {kLimit};
-constexpr DatasetParameter kCifar100[] = {{"labels", OneOf{kLabelLevels}}, kLimit};
-constexpr DatasetParameter kCsv[] = {
-    {"root", FreeText{}}, {"header", WholeNumber{0, 0, 1}}, kHoldout, kSplit, kClassList, kLimit};
+constexpr DatasetParameter kDividedFiles[] = {kClasses, kFraction, kSplitSeed, kLimit};
+constexpr DatasetParameter kCifar100[] = {
+    {"labels", OneOf{kLabelLevels}}, kClasses, kFraction, kSplitSeed, kLimit};
+constexpr DatasetParameter kCsv[] = {{"root", FreeText{}},
+                                     {"header", WholeNumber{0, 0, 1}},
+                                     {"task", OneOf{kTasks}},
+                                     {"target", FreeText{}},
+                                     kHoldout,
+                                     kSplit,
+                                     kClassList,
+                                     kClasses,
+                                     kFraction,
+                                     kSplitSeed,
+                                     kLimit};
+constexpr DatasetParameter kArrays[] = {{"inputs", FreeText{}},
+                                        {"target", FreeText{}},
+                                        {"task", OneOf{kArrayTasks}},
+                                        {"num_classes", WholeNumber{2, 2, 1'000'000}},
+                                        kHoldout,
+                                        kSplit,
+                                        kClassList,
+                                        kClasses,
+                                        kFraction,
+                                        kSplitSeed,
+                                        kLimit};
 
 constexpr DatasetScheme kSchemes[] = {
     {"file", "file:///path/to/folder", "", kListedPictures},
@@ -41,6 +77,7 @@ constexpr DatasetScheme kSchemes[] = {
     {"mnist", "mnist:///path/to/folder", "", kDividedFiles},
     {"csv", "csv:///path/to/list.csv", "", kCsv},
     {"wds", "wds:///path/to/train-{000..099}.tar", "", kListedPictures},
+    {"arrays", "arrays:///path/to/file.npz?...", "", kArrays},
 };
 
 }  // namespace

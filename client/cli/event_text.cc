@@ -54,9 +54,16 @@ std::string DescribeMetrics(const v1::Metrics& metrics) {
   if (metrics.has_loss()) absl::StrAppend(&text, "  loss ", FormatNumber(metrics.loss()));
   if (metrics.has_top1()) absl::StrAppend(&text, "  top-1 ", FormatShare(metrics.top1()));
   if (metrics.has_top5()) absl::StrAppend(&text, "  top-5 ", FormatShare(metrics.top5()));
+  for (const v1::TaskMetric& value : metrics.values()) {
+    if (metrics.has_top1() && (value.name() == "top1" || value.name() == "top5")) continue;
+    absl::StrAppend(&text, "  ", SanitizeLine(value.name()), " ", FormatNumber(value.value()));
+  }
   if (metrics.examples() > 0) {
     absl::StrAppend(&text, "  (", FormatCount(metrics.examples()), " pictures in ",
                     FormatElapsed(absl::Seconds(metrics.seconds())), ")");
+  }
+  if (metrics.corrupt() > 0) {
+    absl::StrAppend(&text, "  ", FormatCount(metrics.corrupt()), " corrupt");
   }
   return text;
 }
@@ -103,6 +110,12 @@ std::vector<Part> ProgressParts(const v1::Progress& progress) {
   }
   if (progress.has_learning_rate()) {
     parts.push_back({5, absl::StrFormat("lr %.3g", progress.learning_rate())});
+  }
+  if (progress.has_data_wait_share()) {
+    parts.push_back({6, absl::StrFormat("data wait %.0f%%", 100 * progress.data_wait_share())});
+  }
+  if (progress.corrupt() > 0) {
+    parts.push_back({3, absl::StrCat(FormatCount(progress.corrupt()), " corrupt")});
   }
   if (progress.has_eta_seconds()) {
     parts.push_back(
@@ -169,7 +182,7 @@ std::string ProgressBarLine(const v1::Progress& progress, const Terminal& termin
   const std::string percent = absl::StrFormat("%3.0f%%", 100 * ShareDone(progress));
   const size_t fixed = DisplayWidth(phase) + percent.size() + 4;  // spaces and the bar's ends
   const std::vector<Part> parts = ProgressParts(progress);
-  for (int rank = 5; rank >= 0; --rank) {
+  for (int rank = 6; rank >= 0; --rank) {
     const std::string tail = JoinParts(parts, rank);
     const size_t needed = fixed + tail.size() + (tail.empty() ? 0 : 2);
     if (needed + kShortestBar > columns) continue;

@@ -91,6 +91,34 @@ void CheckModelSource(const v1::ModelSource& model, Violations& violations) {
   }
 }
 
+namespace {
+
+// Written so that NaN is refused too.
+void CheckShare(absl::string_view field, double value, double high, Violations& violations) {
+  violations.Require(value >= 0.0 && value <= high, field, value, absl::StrCat("0 to ", high));
+}
+
+void CheckAugmentation(const v1::Augmentation& augment, Violations& violations) {
+  const std::string part = "spec.data.augmentation.";
+  if (augment.has_resized_crop_min_area()) {
+    const double area = augment.resized_crop_min_area();
+    violations.Require(area > 0.0 && area <= 1.0, part + "resized_crop_min_area", area,
+                       "above 0, up to 1");
+  }
+  CheckShare(part + "brightness", augment.brightness(), 1.0, violations);
+  CheckShare(part + "contrast", augment.contrast(), 1.0, violations);
+  CheckShare(part + "saturation", augment.saturation(), 1.0, violations);
+  CheckShare(part + "hue", augment.hue(), 0.5, violations);
+  CheckShare(part + "random_erasing", augment.random_erasing(), 1.0, violations);
+  const int ops = augment.rand_augment_ops();
+  violations.Require(ops >= 0 && ops <= 16, part + "rand_augment_ops", ops, "0 to 16");
+  const int magnitude = augment.rand_augment_magnitude();
+  violations.Require(magnitude >= 0 && magnitude <= 30, part + "rand_augment_magnitude", magnitude,
+                     "0 to 30");
+}
+
+}  // namespace
+
 void CheckDataOptions(const v1::DataOptions& data, Violations& violations) {
   if (data.train_uri().empty()) {
     violations.Add("spec.data.train_uri",
@@ -111,6 +139,10 @@ void CheckDataOptions(const v1::DataOptions& data, Violations& violations) {
   if (data.has_max_eval_examples()) {
     CheckExamples("spec.data.max_eval_examples", data.max_eval_examples(), violations);
   }
+  if (data.has_max_corrupt_share()) {
+    CheckShare("spec.data.max_corrupt_share", data.max_corrupt_share(), 1.0, violations);
+  }
+  CheckAugmentation(data.augmentation(), violations);
   if (data.has_decode_threads()) {
     violations.Require(data.decode_threads() >= 1 && data.decode_threads() <= 64,
                        "spec.data.decode_threads", data.decode_threads(), "1 to 64");

@@ -205,6 +205,10 @@ void Attempt::OnEvent(v1::TrainerEvent event) {
 
 void Attempt::CountProgress(const v1::Progress& progress) {
   if (progress.phase() != v1::PHASE_TRAINING) return;
+  if (progress.has_data_wait_share()) {
+    environment_.metrics.SetReader(device_, progress.data_wait_share(),
+                                   progress.reader_images_per_second());
+  }
   const int64_t steps = progress.step() - steps_done_.value_or(progress.step());
   steps_done_ = progress.step();
   if (steps <= 0) return;

@@ -69,6 +69,14 @@ WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
       steps_(Counter(registry, "quantry_worker_trainer_steps_total", "Training steps done.")),
       images_(Counter(registry, "quantry_worker_trainer_images_total",
                       "Pictures trained on (steps times batch size).")),
+      data_wait_share_(&prometheus::BuildGauge()
+                            .Name("quantry_worker_data_wait_share")
+                            .Help("Share of the time in which training last waited for data.")
+                            .Register(registry)),
+      reader_rate_(&prometheus::BuildGauge()
+                        .Name("quantry_worker_reader_images_per_second")
+                        .Help("Examples per second that reading could last deliver.")
+                        .Register(registry)),
       checkpoint_write_seconds_(Seconds(registry, "quantry_worker_checkpoint_write_seconds",
                                         "Time to write a checkpoint.",
                                         {0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60})),
@@ -101,6 +109,12 @@ void WorkerMetrics::CountBytes(Direction direction, int64_t bytes) {
 void WorkerMetrics::CountSteps(int64_t steps, int64_t images) {
   steps_->Increment(static_cast<double>(steps));
   images_->Increment(static_cast<double>(images));
+}
+
+void WorkerMetrics::SetReader(const std::string& device, double wait_share,
+                              double examples_per_second) {
+  data_wait_share_->Add({{"device", device}}).Set(wait_share);
+  if (examples_per_second > 0) reader_rate_->Add({{"device", device}}).Set(examples_per_second);
 }
 
 void WorkerMetrics::RecordCheckpoint(const std::string& device, double write_seconds,

@@ -40,6 +40,9 @@ class WorkerMetrics {
   void CountCacheLookup(bool hit) { (hit ? cache_hits_ : cache_misses_)->Increment(); }
   void CountEventsDropped(int64_t count) { events_dropped_->Increment(static_cast<double>(count)); }
   void CountSteps(int64_t steps, int64_t images);
+  // How reading training data goes on `device`: share of the time in which training waited for it,
+  // and examples per second that the reader could deliver (0: not known).
+  void SetReader(const std::string& device, double wait_share, double examples_per_second);
   // A checkpoint was written in `write_seconds` and is stored at the server, after `upload`, now.
   void RecordCheckpoint(const std::string& device, double write_seconds, absl::Duration upload);
 
@@ -57,6 +60,8 @@ class WorkerMetrics {
   prometheus::Counter* events_dropped_;
   prometheus::Counter* steps_;
   prometheus::Counter* images_;
+  prometheus::Family<prometheus::Gauge>* data_wait_share_;
+  prometheus::Family<prometheus::Gauge>* reader_rate_;
   prometheus::Histogram* checkpoint_write_seconds_;
   prometheus::Histogram* checkpoint_upload_seconds_;
   prometheus::Family<prometheus::Gauge>* checkpoint_time_;

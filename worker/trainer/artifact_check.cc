@@ -11,8 +11,9 @@ namespace quantry::trainer {
 namespace {
 
 bool SameShapes(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const at::Tensor& x, const at::Tensor& y) { return x.sizes() == y.sizes(); });
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(),
+      [](const at::Tensor& x, const at::Tensor& y) { return x.sizes() == y.sizes(); });
 }
 
 double LargestDifference(const at::Tensor& a, const at::Tensor& b) {

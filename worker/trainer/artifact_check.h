@@ -25,8 +25,9 @@ class ArtifactCheck {
   // The largest |artifact - expected| of all outputs so far.
   double max_difference() const { return max_difference_; }
 
-  // Writes the artifact's outputs (of several the one that the task is about) for the first kSamples
-  // examples of the evaluation set, in its order, as a NumPy array [n, ...], float32: what a runtime that serves it is to compute.
+  // Writes the artifact's outputs (of several the one that the task is about) for the first
+  // kSamples examples of the evaluation set, in its order, as a NumPy array [n, ...], float32: what
+  // a runtime that serves it is to compute.
   static constexpr int64_t kSamples = 256;
   absl::Status WriteSamples(const std::filesystem::path& path) const;
 

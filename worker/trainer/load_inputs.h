@@ -15,8 +15,9 @@ namespace quantry::trainer {
 
 // What a run works on.
 struct RunInputs {
-  engine::Graph model;         // float, as it starts
-  std::string model_identity;  // "sha256:..." of the ONNX file, or the builtin's name, options, weights
+  engine::Graph model;  // float, as it starts
+  std::string
+      model_identity;  // "sha256:..." of the ONNX file, or the builtin's name, options, weights
   std::vector<std::string> class_names;  // of classes, labels or values
   engine::ModelTask task;
   std::unique_ptr<engine::Loader> train;  // shuffled and augmented

@@ -12,9 +12,9 @@ namespace {
 using Json = nlohmann::json;
 
 Json ToJson(const v1::Metrics& metrics) {
-  Json json = {{"subject", metrics.subject()},   {"epoch", metrics.epoch()},
-               {"step", metrics.step()},         {"examples", metrics.examples()},
-               {"seconds", metrics.seconds()},   {"corrupt", metrics.corrupt()}};
+  Json json = {{"subject", metrics.subject()}, {"epoch", metrics.epoch()},
+               {"step", metrics.step()},       {"examples", metrics.examples()},
+               {"seconds", metrics.seconds()}, {"corrupt", metrics.corrupt()}};
   if (metrics.has_loss()) json["loss"] = metrics.loss();
   for (const v1::TaskMetric& value : metrics.values()) json[value.name()] = value.value();
   if (!metrics.score().empty()) json["score"] = metrics.score();

@@ -14,8 +14,8 @@ namespace quantry::trainer {
 // What is known of a run at its end.
 struct RunRecord {
   nlohmann::json settings;
-  std::string task;                      // "classes", "labels", "values", "none"
-  std::vector<std::string> class_names;  // of what the task has
+  std::string task;                       // "classes", "labels", "values", "none"
+  std::vector<std::string> class_names;   // of what the task has
   std::vector<v1::Metrics> metrics;       // of each epoch and evaluation, in order
   std::map<std::string, double> seconds;  // by phase
   std::map<std::string, int64_t> bytes;   // by artifact

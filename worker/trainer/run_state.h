@@ -50,7 +50,8 @@ struct RunState {
   // Sends metrics of `subject`, measured on data of `loader` since `work` began, and keeps them for
   // the report.
   void SendMetrics(absl::string_view subject, int64_t epoch, int64_t step,
-                   const engine::Loader& loader, const engine::TaskMetrics& metrics, const TimedWork& work);
+                   const engine::Loader& loader, const engine::TaskMetrics& metrics,
+                   const TimedWork& work);
   // Tells size and hash of the finished file `name` of the output folder.
   absl::Status AnnounceArtifact(const std::string& name);
   // The float model of the run: the trained one where the mode trains in float, else the one that

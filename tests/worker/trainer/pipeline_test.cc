@@ -1,5 +1,6 @@
 #include "worker/trainer/pipeline.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -7,10 +8,12 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "common/files.h"
 #include "nlohmann/json.hpp"
 #include "tests/worker/trainer/recording_sink.h"
+#include "worker/engine/export/write_npy.h"
 #include "worker/engine/export/write_onnx.h"
 #include "worker/engine/import/import_onnx.h"
 #include "worker/engine/train/checkpoint.h"
@@ -534,6 +537,72 @@ TEST_F(PipelineTest, WrongModelsAndDataAreTheUsers) {
   status = Run(options, "a").status();
   EXPECT_EQ(ToFailure(status).reason(), "DATASET_INVALID");
   EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);
+}
+
+// Metrics of `subject`, by name.
+std::map<std::string, double> MetricsOf(const RecordingSink& sink, const std::string& subject) {
+  std::map<std::string, double> values;
+  for (const v1::TrainerEvent& event : sink.events) {
+    if (event.metrics().subject() != subject) continue;
+    for (const v1::TaskMetric& value : event.metrics().values()) {
+      values[value.name()] = value.value();
+    }
+  }
+  return values;
+}
+
+TEST_F(PipelineTest, UnlabelledArraysTrainByDistillationAlone) {
+  RunOptions options = TinyQuantized(RunMode::kQat);
+  const at::Tensor pictures = at::sin(at::arange(40 * 3 * 32 * 32, at::kFloat) * 0.37f);
+  ASSERT_TRUE(
+      engine::WriteNpyFile(pictures.reshape({40, 3, 32, 32}), folder_ / "pictures.npy").ok());
+  options.data.train_uri = "arrays://" + (folder_ / "pictures.npy").string() + "?holdout=0.2";
+  const absl::Status unguided = Run(options, "unguided").status();
+  EXPECT_EQ(unguided.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(unguided.message()), HasSubstr("no labels to train with"));
+
+  options.train.distillation.emplace();
+  const auto result = Run(options, "distilled");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->has_fake_quant_top1());
+  const auto fake_quant = MetricsOf(sink_, "fake_quant");
+  // BatchNorm statistics move from the glyphs to these pictures, so that outputs do too; unrelated
+  // ones would have less than 0 dB and agree in one of 16 classes.
+  EXPECT_GT(fake_quant.at("sqnr_db"), 0.0);
+  EXPECT_GT(fake_quant.at("agreement"), 0.25);
+  EXPECT_EQ(fake_quant.count("top1"), 0u);
+  EXPECT_NEAR(MetricsOf(sink_, "artifact").at("sqnr_db"), fake_quant.at("sqnr_db"), 3.0);
+  EXPECT_TRUE(MetricsOf(sink_, "float").empty()) << "it agrees with itself";
+  const nlohmann::json report = Report("distilled");
+  EXPECT_EQ(report["task"], "none");
+  EXPECT_TRUE(report["classes"].empty());
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "distilled" / "verification.npy"));
+}
+
+TEST_F(PipelineTest, RealTargetsChooseTheirLossAndFigures) {
+  RunOptions options = TinyQuantized(RunMode::kQat);
+  const at::Tensor pictures = at::sin(at::arange(40 * 3 * 32 * 32, at::kFloat) * 0.37f);
+  std::filesystem::create_directories(folder_ / "arrays");
+  ASSERT_TRUE(
+      engine::WriteNpyFile(pictures.reshape({40, 3, 32, 32}), folder_ / "arrays" / "x.npy").ok());
+  ASSERT_TRUE(engine::WriteNpyFile(at::cos(at::arange(40 * 16, at::kFloat)).reshape({40, 16}),
+                                   folder_ / "arrays" / "y.npy")
+                  .ok());
+  options.data.train_uri = "arrays://" + (folder_ / "arrays").string() + "?target=y&holdout=0.2";
+  const auto result = Run(options, "values");
+  ASSERT_TRUE(result.ok()) << result.status();
+  const auto artifact = MetricsOf(sink_, "artifact");
+  EXPECT_NEAR(artifact.at("rmse"), MetricsOf(sink_, "fake_quant").at("rmse"), 0.05);
+  EXPECT_GT(artifact.at("mae"), 0.0);
+  EXPECT_EQ(artifact.count("r2"), 1u);
+  const nlohmann::json report = Report("values");
+  EXPECT_EQ(report["task"], "values");
+  EXPECT_EQ(report["settings"]["training"]["loss"], "mse");
+
+  options.loss_given = true;
+  options.train.loss.name = "cross_entropy";
+  EXPECT_THAT(std::string(Run(options, "wrong").status().message()),
+              HasSubstr("it must be 'mse' or 'huber'"));
 }
 
 }  // namespace

@@ -43,6 +43,31 @@ TEST(ProgressReporterTest, SendsOnceASecondWithMeansSinceTheLast) {
   EXPECT_NEAR(progress.eta_seconds(), 96 * 0.25, 1e-9);
 }
 
+TEST(ProgressReporterTest, SaysHowLongDataWasWaitedForAndWhatTheReaderCouldDeliver) {
+  RecordingSink sink;
+  ManualClock clock;
+  ProgressReporter reporter(sink, clock);
+  reporter.Begin(v1::PHASE_TRAINING, "", 100);
+  DataState data{.stats = {.examples = 100, .decode_seconds = 1.0, .threads = 2}, .corrupt = 1};
+  const auto advance = [&](int64_t step) {
+    clock.now += absl::Seconds(2);
+    reporter.Advance({.steps_done = step, .images = 10, .loss = 1.0}, data);
+  };
+  advance(1);
+  EXPECT_FALSE(sink.events.back().progress().has_data_wait_share()) << "nothing to compare with";
+  data.stats.examples += 30;
+  data.stats.decode_seconds += 0.5;
+  data.stats.wait_seconds += 0.5;
+  data.corrupt = 3;
+  advance(2);
+  const v1::Progress& progress = sink.events.back().progress();
+  EXPECT_DOUBLE_EQ(progress.data_wait_share(), 0.25);
+  EXPECT_DOUBLE_EQ(progress.reader_images_per_second(), 120.0);  // 30 * 2 threads / 0.5 s
+  EXPECT_EQ(progress.corrupt(), 3);
+  EXPECT_TRUE(progress.has_loss());
+  EXPECT_FALSE(progress.has_top1()) << "not every task has it";
+}
+
 TEST(ProgressReporterTest, TheEndOfAPhaseIsAlwaysSent) {
   RecordingSink sink;
   ManualClock clock;

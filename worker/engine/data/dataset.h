@@ -45,7 +45,8 @@ class Dataset {
 
   virtual TargetKind target_kind() const { return TargetKind::kClass; }
 
-  // Names by label of the classes, at least two; of the labels or values, at least one; kNone: none.
+  // Names by label of the classes, at least two; of the labels or values, at least one; kNone:
+  // none.
   virtual const std::vector<std::string>& class_names() const = 0;
 
   // kClass: the label of the example, without decoding; else 0.
@@ -62,8 +63,9 @@ class Dataset {
   // each, row-major. Errors as for Get.
   virtual absl::Status ReadArrays(int64_t index, absl::Span<char* const> rows) const;
 
-  // Pictures only: the picture at `index`, in [0, size()). DATA_LOSS: this picture is corrupt or too
-  // large, others may be fine. Any other error: the source itself fails. Messages name the picture.
+  // Pictures only: the picture at `index`, in [0, size()). DATA_LOSS: this picture is corrupt or
+  // too large, others may be fine. Any other error: the source itself fails. Messages name the
+  // picture.
   virtual absl::StatusOr<Picture> Get(int64_t index) const = 0;
 
   // Pictures only: height = width of every picture in pixels, where all have the same.

@@ -14,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kMaxDepth = 16;
 constexpr const char* kPictureKinds = ".jpg, .jpeg or .png";
 
 bool IsHidden(const fs::path& path) { return path.filename().string().front() == '.'; }
@@ -96,6 +97,33 @@ absl::StatusOr<std::vector<ClassFolder>> ScanClassFolders(const fs::path& root,
     classes.push_back(std::move(scanned));
   }
   return classes;
+}
+
+absl::StatusOr<std::vector<std::string>> ScanPictures(const fs::path& root,
+                                                      const PathPolicy& policy) {
+  std::vector<std::string> files;
+  const std::function<absl::Status(const fs::path&, int)> scan = [&](const fs::path& folder,
+                                                                     int depth) {
+    return ForEachEntry(folder, [&](const fs::directory_entry& entry) -> absl::Status {
+      std::error_code error;
+      if (entry.is_directory(error)) {
+        if (entry.is_symlink(error) || depth == kMaxDepth) return absl::OkStatus();
+        return scan(entry.path(), depth + 1);
+      }
+      if (!IsPictureName(entry.path())) return absl::OkStatus();
+      QUANTRY_RETURN_IF_ERROR(CheckLink(entry, policy));
+      if (!entry.is_regular_file(error)) return absl::OkStatus();
+      files.push_back(entry.path().lexically_relative(root).string());
+      return absl::OkStatus();
+    });
+  };
+  QUANTRY_RETURN_IF_ERROR(scan(root, 1));
+  if (files.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("folder ", root.string(), " has no pictures (", kPictureKinds, ")"));
+  }
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
 }  // namespace quantry::engine

@@ -26,6 +26,12 @@ bool HasFolders(const std::filesystem::path& folder);
 absl::StatusOr<std::vector<ClassFolder>> ScanClassFolders(const std::filesystem::path& root,
                                                           const PathPolicy& policy);
 
+// All such files below `root`, at any depth up to 16, as paths relative to it, sorted bytewise.
+// Links to folders are not followed, those to files must lead to where `policy` allows.
+// INVALID_ARGUMENT: there are none.
+absl::StatusOr<std::vector<std::string>> ScanPictures(const std::filesystem::path& root,
+                                                      const PathPolicy& policy);
+
 }  // namespace quantry::engine
 
 #endif  // QUANTRY_WORKER_ENGINE_DATA_FOLDER_SCAN_H_

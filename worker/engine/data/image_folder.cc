@@ -8,7 +8,7 @@
 #include "common/status_macros.h"
 #include "worker/engine/data/folder_scan.h"
 #include "worker/engine/data/path_policy.h"
-#include "worker/engine/data/picture_file.h"
+#include "worker/engine/data/picture_list.h"
 #include "worker/engine/data/selection.h"
 
 namespace quantry::engine {
@@ -16,51 +16,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Entry {
-  std::string name;  // CLASS/FILE
-  int64_t label;
-};
-
-class ImageFolder : public Dataset {
- public:
-  ImageFolder(fs::path root, std::vector<std::string> class_names, std::vector<Entry> entries)
-      : root_(std::move(root)),
-        class_names_(std::move(class_names)),
-        entries_(std::move(entries)) {}
-
-  int64_t size() const override { return static_cast<int64_t>(entries_.size()); }
-  const std::vector<std::string>& class_names() const override { return class_names_; }
-  std::optional<int> native_size() const override { return std::nullopt; }
-  bool mirrors_well() const override { return true; }
-  int64_t Label(int64_t index) const override { return entries_[index].label; }
-  std::string Name(int64_t index) const override { return entries_[index].name; }
-
-  absl::StatusOr<Picture> Get(int64_t index) const override {
-    const Entry& entry = entries_[index];
-    return ReadPictureFile(root_ / entry.name, entry.name, entry.label);
-  }
-
- private:
-  const fs::path root_;
-  const std::vector<std::string> class_names_;
-  const std::vector<Entry> entries_;
-};
-
 std::vector<std::string> NamesOf(const std::vector<ClassFolder>& classes) {
   std::vector<std::string> names;
   for (const ClassFolder& folder : classes) names.push_back(folder.name);
   return names;
 }
 
-std::vector<Entry> ListFiles(const std::vector<ClassFolder>& classes) {
-  std::vector<Entry> entries;
+PictureList ListFiles(const fs::path& root, const std::vector<ClassFolder>& classes) {
+  PictureList list;
+  list.class_names = NamesOf(classes);
   for (size_t label = 0; label < classes.size(); ++label) {
     for (const std::string& file : classes[label].files) {
-      entries.push_back(
-          {absl::StrCat(classes[label].name, "/", file), static_cast<int64_t>(label)});
+      const std::string name = absl::StrCat(classes[label].name, "/", file);
+      list.entries.push_back({name, root / name, static_cast<int64_t>(label)});
     }
   }
-  return entries;
+  return list;
 }
 
 // The folder that holds the class folders, and the classes of the training set.
@@ -95,12 +66,37 @@ absl::StatusOr<fs::path> ResolveRoot(const DatasetUri& uri, const PathPolicy& po
       absl::StrCat(uri.path(), " is not a folder; give the folder that holds a folder per class"));
 }
 
+// task=none: every picture below the folder, or below its part of that split.
+absl::StatusOr<std::unique_ptr<Dataset>> OpenUnlabelled(const DatasetUri& uri,
+                                                        const DatasetOptions& options,
+                                                        fs::path root, const PathPolicy& policy) {
+  std::error_code error;
+  const bool has_splits = uri.Text("split") != "all" && fs::is_directory(root / "train", error) &&
+                          fs::is_directory(root / "val", error);
+  if (has_splits) {
+    if (uri.Has("holdout")) {
+      return absl::InvalidArgumentError(
+          "dataset URI: parameter 'holdout' has no effect as the folder has 'train' and 'val'; "
+          "remove it");
+    }
+    QUANTRY_ASSIGN_OR_RETURN(
+        root, policy.Resolve(root / (options.split == Split::kTrain ? "train" : "val")));
+  }
+  QUANTRY_ASSIGN_OR_RETURN(const std::vector<std::string> files, ScanPictures(root, policy));
+  PictureList list;
+  list.kind = TargetKind::kNone;
+  for (const std::string& file : files) list.entries.push_back({file, root / file, 0});
+  return Select(MakePictureDataset(std::move(list)), uri, options,
+                has_splits ? HoldOut::kNone : HoldOutOf(uri));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Dataset>> OpenImageFolder(const DatasetUri& uri,
                                                          const DatasetOptions& options) {
   const PathPolicy policy(options.allowed_roots);
   QUANTRY_ASSIGN_OR_RETURN(const fs::path root, ResolveRoot(uri, policy));
+  if (uri.Text("task") == "none") return OpenUnlabelled(uri, options, root, policy);
   const bool has_splits = uri.Text("split") != "all" && HasFolders(root / "train");
   if (uri.Has("holdout") && has_splits) {
     return absl::InvalidArgumentError(
@@ -116,12 +112,11 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenImageFolder(const DatasetUri& uri,
     layout.class_names = NamesOf(layout.classes);
   }
   DatasetOptions selection = options;
-  if (selection.class_names.empty() && !uri.Has("class_list")) {
+  if (selection.class_names.empty() && !uri.Has("class_list") && !uri.Has("classes")) {
     selection.class_names = layout.class_names;
   }
-  auto all = std::make_unique<ImageFolder>(layout.root, NamesOf(layout.classes),
-                                           ListFiles(layout.classes));
-  return Select(std::move(all), uri, selection, has_splits ? HoldOut::kNone : HoldOutOf(uri));
+  return Select(MakePictureDataset(ListFiles(layout.root, layout.classes)), uri, selection,
+                has_splits ? HoldOut::kNone : HoldOutOf(uri));
 }
 
 }  // namespace quantry::engine

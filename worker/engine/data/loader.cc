@@ -95,7 +95,7 @@ class Loader::Impl {
 
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  Queue open_ ABSL_GUARDED_BY(mutex_);  // oldest first
+  Queue open_ ABSL_GUARDED_BY(mutex_);           // oldest first
   int64_t decoded_ ABSL_GUARDED_BY(mutex_) = 0;  // rows, dropped ones included
   double decode_seconds_ ABSL_GUARDED_BY(mutex_) = 0.0;
 

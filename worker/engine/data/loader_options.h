@@ -15,7 +15,7 @@ namespace quantry::engine {
 
 // An array of a dataset as an input of the network.
 struct ArrayInput {
-  size_t array = 0;  // place in Dataset::arrays()
+  size_t array = 0;                                // place in Dataset::arrays()
   c10::ScalarType dtype = c10::ScalarType::Float;  // that the network takes
 };
 

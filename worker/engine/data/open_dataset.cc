@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/dataset_uri.h"
 #include "common/status_macros.h"
+#include "worker/engine/data/arrays_dataset.h"
 #include "worker/engine/data/cifar_dataset.h"
 #include "worker/engine/data/csv_dataset.h"
 #include "worker/engine/data/glyph_dataset.h"
@@ -22,7 +23,7 @@ struct Reader {
 constexpr Reader kReaders[] = {
     {"file", OpenImageFolder}, {"synthetic", OpenGlyphs}, {"cifar10", OpenCifar},
     {"cifar100", OpenCifar},   {"mnist", OpenMnist},      {"csv", OpenCsv},
-    {"wds", OpenWebDataset},
+    {"wds", OpenWebDataset},   {"arrays", OpenArrays},
 };
 
 }  // namespace

@@ -57,11 +57,11 @@ class PendingBatch {
   std::vector<absl::Status> statuses_;  // by row
   // The picture tensor, or one per array of the dataset: [rows, ...].
   std::vector<at::Tensor> inputs_;
-  std::vector<char*> input_bytes_;   // of inputs_
-  std::vector<int64_t> row_bytes_;   // of inputs_
-  at::Tensor targets_;               // see Batch
-  int64_t* labels_ = nullptr;        // of targets_, with classes
-  float* target_values_ = nullptr;   // of targets_, with labels or values
+  std::vector<char*> input_bytes_;  // of inputs_
+  std::vector<int64_t> row_bytes_;  // of inputs_
+  at::Tensor targets_;              // see Batch
+  int64_t* labels_ = nullptr;       // of targets_, with classes
+  float* target_values_ = nullptr;  // of targets_, with labels or values
 };
 
 }  // namespace quantry::engine

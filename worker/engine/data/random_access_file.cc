@@ -33,14 +33,26 @@ absl::StatusOr<std::unique_ptr<RandomAccessFile>> RandomAccessFile::Open(
   return std::unique_ptr<RandomAccessFile>(new RandomAccessFile(fd, path, info.st_size));
 }
 
-absl::StatusOr<std::string> RandomAccessFile::Read(int64_t offset, int64_t bytes) const {
-  if (offset < 0 || bytes < 0 || offset > size_ || bytes > size_ - offset) {
-    return absl::DataLossError(absl::StrCat(path_.string(), ": ", bytes, " bytes are missing at ",
-                                            "offset ", offset, "; the file ends at ", size_));
+absl::Status RandomAccessFile::CheckRange(int64_t offset, int64_t bytes) const {
+  if (offset >= 0 && bytes >= 0 && offset <= size_ && bytes <= size_ - offset) {
+    return absl::OkStatus();
   }
+  return absl::DataLossError(absl::StrCat(path_.string(), ": ", bytes, " bytes are missing at ",
+                                          "offset ", offset, "; the file ends at ", size_));
+}
+
+absl::StatusOr<std::string> RandomAccessFile::Read(int64_t offset, int64_t bytes) const {
+  if (const absl::Status status = CheckRange(offset, bytes); !status.ok()) return status;
   std::string content(static_cast<size_t>(bytes), '\0');
+  const absl::Status status = ReadInto(offset, bytes, content.data());
+  if (!status.ok()) return status;
+  return content;
+}
+
+absl::Status RandomAccessFile::ReadInto(int64_t offset, int64_t bytes, char* out) const {
+  if (absl::Status status = CheckRange(offset, bytes); !status.ok()) return status;
   for (int64_t done = 0; done < bytes;) {
-    const ssize_t count = pread(fd_, content.data() + done, bytes - done, offset + done);
+    const ssize_t count = pread(fd_, out + done, bytes - done, offset + done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return ErrnoToStatus(errno, absl::StrCat("cannot read ", path_.string()));
     if (count == 0) {
@@ -49,7 +61,7 @@ absl::StatusOr<std::string> RandomAccessFile::Read(int64_t offset, int64_t bytes
     }
     done += count;
   }
-  return content;
+  return absl::OkStatus();
 }
 
 }  // namespace quantry::engine

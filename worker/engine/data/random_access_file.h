@@ -26,8 +26,11 @@ class RandomAccessFile {
   // Exactly `bytes` bytes from `offset`. DATA_LOSS, naming file and offset, if the file has fewer:
   // that is checked before any memory is taken.
   absl::StatusOr<std::string> Read(int64_t offset, int64_t bytes) const;
+  // The same, to `out`, which has room for them.
+  absl::Status ReadInto(int64_t offset, int64_t bytes, char* out) const;
 
  private:
+  absl::Status CheckRange(int64_t offset, int64_t bytes) const;
   RandomAccessFile(int fd, std::filesystem::path path, int64_t size);
 
   const int fd_;

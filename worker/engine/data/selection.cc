@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <set>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/files.h"
+#include "common/nearest_name.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "worker/engine/data/path_policy.h"
@@ -19,6 +19,8 @@ namespace quantry::engine {
 namespace {
 
 constexpr int64_t kMaxClassListBytes = int64_t{16} << 20;
+
+constexpr int64_t kLeftOut = -1;  // instead of a label
 
 // Some examples of another dataset, its classes under other labels.
 class SelectedDataset : public Dataset {
@@ -61,11 +63,13 @@ class SelectedDataset : public Dataset {
 };
 
 // `examples` in the order of their names' hashes: as good as random, and the same everywhere.
-std::vector<int64_t> ByHash(const Dataset& source, const std::vector<int64_t>& examples) {
+std::vector<int64_t> ByHash(const Dataset& source, const std::vector<int64_t>& examples,
+                            int64_t seed) {
+  const std::string salt = seed == 0 ? "" : absl::StrCat(seed, ":");
   std::vector<std::pair<std::string, int64_t>> ranked;
   ranked.reserve(examples.size());
   for (const int64_t example : examples) {
-    ranked.emplace_back(Sha256Hex(source.Name(example)), example);
+    ranked.emplace_back(Sha256Hex(absl::StrCat(salt, source.Name(example))), example);
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<int64_t> ordered;
@@ -75,10 +79,10 @@ std::vector<int64_t> ByHash(const Dataset& source, const std::vector<int64_t>& e
 }
 
 std::vector<int64_t> TakeShare(const Dataset& source, const std::vector<int64_t>& examples,
-                               double holdout, Split split) {
+                               double holdout, int64_t seed, Split split) {
   const bool has_classes = source.target_kind() == TargetKind::kClass;
   std::vector<std::vector<int64_t>> by_class(has_classes ? source.class_names().size() : 1);
-  for (const int64_t example : ByHash(source, examples)) {
+  for (const int64_t example : ByHash(source, examples, seed)) {
     by_class[source.Label(example)].push_back(example);
   }
   std::vector<int64_t> taken;
@@ -115,9 +119,35 @@ absl::StatusOr<std::vector<std::string>> ReadClassList(const std::string& path,
   return names;
 }
 
+// The classes of the parameter `classes`, in its order.
+absl::StatusOr<std::vector<std::string>> NamedClasses(const Dataset& source, const DatasetUri& uri,
+                                                      const DatasetOptions& options) {
+  const std::vector<std::string>& known = source.class_names();
+  std::vector<std::string> named = absl::StrSplit(uri.Text("classes"), ',');
+  for (size_t i = 0; i < named.size(); ++i) {
+    const bool twice = std::find(named.begin(), named.begin() + i, named[i]) != named.begin() + i;
+    if (!twice && std::find(known.begin(), known.end(), named[i]) != known.end()) continue;
+    const std::vector<absl::string_view> names(known.begin(), known.end());
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset URI: parameter 'classes' names '", named[i],
+                     twice ? "' twice; name it once" : "', which is no class of ",
+                     twice ? "" : uri.path(), twice ? "" : DidYouMean(named[i], names)));
+  }
+  if (uri.Has("class_list")) {
+    return absl::InvalidArgumentError(
+        "dataset URI: both 'classes' and 'class_list' are given; only one may be");
+  }
+  if (options.class_names.empty() || options.class_names == named) return named;
+  return absl::InvalidArgumentError(
+      absl::StrCat("dataset URI: parameter 'classes' is '", uri.Text("classes"),
+                   "', but the training set has the classes ",
+                   absl::StrJoin(options.class_names, ","), "; give both the same"));
+}
+
 // The classes that labels are to count.
 absl::StatusOr<std::vector<std::string>> TargetClasses(const Dataset& source, const DatasetUri& uri,
                                                        const DatasetOptions& options) {
+  if (uri.Has("classes")) return NamedClasses(source, uri, options);
   if (uri.Has("class_list")) {
     QUANTRY_ASSIGN_OR_RETURN(
         std::vector<std::string> listed,
@@ -136,6 +166,10 @@ absl::StatusOr<std::vector<int64_t>> MapLabels(const Dataset& source, const Data
   std::vector<int64_t> labels;
   for (const std::string& name : source.class_names()) {
     const auto found = std::find(classes.begin(), classes.end(), name);
+    if (found == classes.end() && uri.Has("classes")) {
+      labels.push_back(kLeftOut);
+      continue;
+    }
     if (found == classes.end()) {
       return absl::InvalidArgumentError(
           absl::StrCat("class '", name, "' of ", uri.path(), " is not among the classes of the ",
@@ -157,10 +191,11 @@ absl::Status CheckClasses(const std::vector<std::string>& classes, const Dataset
 // Labels and values have the names that the source gives them, in its order.
 absl::Status CheckNames(const Dataset& source, const DatasetUri& uri,
                         const DatasetOptions& options) {
-  if (uri.Has("class_list")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("dataset URI: parameter 'class_list' has no effect as ", uri.path(),
-                     " is not labelled with classes; remove it"));
+  for (const absl::string_view key : {"class_list", "classes"}) {
+    if (!uri.Has(key)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("dataset URI: parameter '", key,
+                                                   "' has no effect as ", uri.path(),
+                                                   " is not labelled with classes; remove it"));
   }
   if (options.class_names.empty() || options.class_names == source.class_names()) {
     return absl::OkStatus();
@@ -174,11 +209,15 @@ absl::Status CheckNames(const Dataset& source, const DatasetUri& uri,
 // Which examples of `source` are used, ascending.
 absl::StatusOr<std::vector<int64_t>> ChooseExamples(const Dataset& source, const DatasetUri& uri,
                                                     const DatasetOptions& options,
+                                                    const std::vector<int64_t>& labels,
                                                     HoldOut hold_out) {
-  std::vector<int64_t> examples(source.size());
-  std::iota(examples.begin(), examples.end(), 0);
+  const int64_t seed = uri.Integer("split_seed");
+  std::vector<int64_t> examples;
+  for (int64_t i = 0; i < source.size(); ++i) {
+    if (labels.empty() || labels[source.Label(i)] != kLeftOut) examples.push_back(i);
+  }
   if (hold_out == HoldOut::kShare) {
-    examples = TakeShare(source, examples, uri.Number("holdout"), options.split);
+    examples = TakeShare(source, examples, uri.Number("holdout"), seed, options.split);
   }
   if (examples.empty()) {
     return absl::InvalidArgumentError(
@@ -186,10 +225,13 @@ absl::StatusOr<std::vector<int64_t>> ChooseExamples(const Dataset& source, const
                      " has too few pictures to hold one out; give each class two or "
                      "more, or name an evaluation set"));
   }
-  const int64_t limit = uri.Integer("limit");
-  if (limit < static_cast<int64_t>(examples.size())) {
-    examples = ByHash(source, examples);
-    examples.resize(limit);
+  const auto count = static_cast<int64_t>(examples.size());
+  const auto share =
+      static_cast<int64_t>(std::floor(uri.Number("fraction") * static_cast<double>(count) + 0.5));
+  const int64_t kept = std::min(uri.Integer("limit"), std::max<int64_t>(share, 1));
+  if (kept < count) {
+    examples = ByHash(source, examples, seed);
+    examples.resize(kept);
     std::sort(examples.begin(), examples.end());
   }
   return examples;
@@ -231,7 +273,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Select(std::unique_ptr<Dataset> source,
     QUANTRY_RETURN_IF_ERROR(CheckNames(*source, uri, options));
   }
   QUANTRY_ASSIGN_OR_RETURN(std::vector<int64_t> examples,
-                           ChooseExamples(*source, uri, options, hold_out));
+                           ChooseExamples(*source, uri, options, labels, hold_out));
   return std::make_unique<SelectedDataset>(std::move(source), std::move(classes), std::move(labels),
                                            std::move(examples));
 }

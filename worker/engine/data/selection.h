@@ -25,7 +25,9 @@ enum class HoldOut {
 //   HoldOut::kShare  the share is the parameter holdout; those pictures are held out whose names
 //                    (Dataset::Name) hash first by SHA-256, so that it is the same everywhere
 //   class_list       labels are the lines of that file, see ReadClassList
-//   limit            at most so many pictures, those whose names hash first
+//   classes          only these classes of the source, labelled in this order
+//   fraction, limit  so large a share of them, and at most so many: those whose names hash first
+//   split_seed       another hash: of "SEED:NAME" instead of the name
 // Labels count options.class_names where it is given (the training set's, for an evaluation set),
 // else the class list, else the source's own. A source may lack some of these classes.
 // INVALID_ARGUMENT: a class of the source that is not among them, class_list and

@@ -37,9 +37,11 @@ struct Sample {
 
 class WebDataset : public Dataset {
  public:
+  // No classes: unlabelled.
   WebDataset(std::vector<std::unique_ptr<RandomAccessFile>> shards,
              std::vector<std::string> class_names, std::vector<Sample> samples)
-      : shards_(std::move(shards)),
+      : kind_(class_names.empty() ? TargetKind::kNone : TargetKind::kClass),
+        shards_(std::move(shards)),
         class_names_(std::move(class_names)),
         samples_(std::move(samples)) {}
 
@@ -47,6 +49,7 @@ class WebDataset : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::optional<int> native_size() const override { return std::nullopt; }
   bool mirrors_well() const override { return true; }
+  TargetKind target_kind() const override { return kind_; }
   int64_t Label(int64_t index) const override { return samples_[index].label; }
   std::string Name(int64_t index) const override {
     const Sample& sample = samples_[index];
@@ -67,6 +70,7 @@ class WebDataset : public Dataset {
   }
 
  private:
+  const TargetKind kind_;
   const std::vector<std::unique_ptr<RandomAccessFile>> shards_;
   const std::vector<std::string> class_names_;
   const std::vector<Sample> samples_;
@@ -120,8 +124,14 @@ absl::Status BadSample(const RandomAccessFile& shard, const std::string& key, in
       absl::StrCat(shard.path().string(), ", offset ", offset, ": sample '", key, "' ", what));
 }
 
+// `labels` null: samples have none.
 absl::Status AddSample(const RandomAccessFile& shard, const std::string& key, const Parts& parts,
                        std::vector<Sample>* samples, std::vector<std::string>* labels) {
+  if (labels == nullptr) {
+    if (!parts.picture) return absl::OkStatus();
+    samples->push_back({&shard, key, parts.picture->offset, parts.picture->bytes, 0});
+    return absl::OkStatus();
+  }
   if (!parts.picture && !parts.label) return absl::OkStatus();
   const int64_t offset = (parts.picture ? parts.picture : parts.label)->offset;
   if (!parts.picture) return BadSample(shard, key, offset, "has no .jpg, .jpeg or .png");
@@ -170,9 +180,10 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenWebDataset(const DatasetUri& uri,
   std::vector<std::unique_ptr<RandomAccessFile>> shards;
   std::vector<Sample> samples;
   std::vector<std::string> labels;
+  const bool labelled = uri.Text("task") != "none";
   for (const fs::path& path : paths) {
     QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> shard, RandomAccessFile::Open(path));
-    QUANTRY_RETURN_IF_ERROR(ReadShard(*shard, &samples, &labels));
+    QUANTRY_RETURN_IF_ERROR(ReadShard(*shard, &samples, labelled ? &labels : nullptr));
     shards.push_back(std::move(shard));
   }
   if (samples.empty()) {

@@ -39,9 +39,9 @@ std::string InputNames(const Graph& graph) {
 std::vector<size_t> PlacesByName(const Graph& graph, absl::Span<const ArraySpec> arrays) {
   std::vector<size_t> places;
   for (const Value* input : graph.inputs()) {
-    const auto found =
-        std::find_if(arrays.begin(), arrays.end(),
-                     [&](const ArraySpec& array) { return array.name == input->name(); });
+    const auto found = std::find_if(arrays.begin(), arrays.end(), [&](const ArraySpec& array) {
+      return array.name == input->name();
+    });
     if (found == arrays.end()) return {};
     places.push_back(found - arrays.begin());
   }
@@ -58,8 +58,8 @@ bool Converts(at::ScalarType from, at::ScalarType to) {
 
 absl::Status CheckTaskOutput(const at::Tensor& output, const ModelTask& task,
                              const std::string& given) {
-  const std::string wanted = absl::StrCat("float ", task.kind == TargetKind::kValues ? "" : "logits ",
-                                          "[2, ", task.targets, "]");
+  const std::string wanted = absl::StrCat(
+      "float ", task.kind == TargetKind::kValues ? "" : "logits ", "[2, ", task.targets, "]");
   const bool is_float = at::isFloatingType(output.scalar_type());
   const bool has_rows = output.dim() >= 1 && output.size(0) == 2;
   if (task.kind == TargetKind::kValues) {
@@ -73,9 +73,9 @@ absl::Status CheckTaskOutput(const at::Tensor& output, const ModelTask& task,
                                                    Shape(output), "; a classifier gives ", wanted));
   }
   if (output.size(1) == task.targets) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the model has ", output.size(1),
-                                                 " outputs, the dataset has ", task.targets, " ",
-                                                 TargetKindName(task.kind), "; they must be equal"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("the model has ", output.size(1), " outputs, the dataset has ", task.targets,
+                   " ", TargetKindName(task.kind), "; they must be equal"));
 }
 
 absl::Status CheckUnlabelled(absl::Span<const at::Tensor> outputs, const std::string& given) {
@@ -96,20 +96,18 @@ absl::StatusOr<size_t> FindOutput(const Graph& graph, const std::string& name) {
   if (name.empty() && !names.empty()) return 0;
   const auto found = std::find(names.begin(), names.end(), name);
   if (found != names.end()) return found - names.begin();
-  return absl::InvalidArgumentError(absl::StrCat("task_output is '", name,
-                                                 "', which is no output of the model",
-                                                 DidYouMean(name, names), "; allowed: ",
-                                                 absl::StrJoin(names, ", ")));
+  return absl::InvalidArgumentError(
+      absl::StrCat("task_output is '", name, "', which is no output of the model",
+                   DidYouMean(name, names), "; allowed: ", absl::StrJoin(names, ", ")));
 }
 
 absl::StatusOr<std::vector<ArrayInput>> MatchInputs(const Graph& graph,
                                                     absl::Span<const ArraySpec> arrays) {
   if (graph.inputs().size() != arrays.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the model has ", graph.inputs().size(), " inputs (", InputNames(graph),
-                     "), the dataset has ", arrays.size(), " arrays (",
-                     absl::StrJoin(NamesOf(arrays), ", "),
-                     "); name the ones to use by the parameter inputs=A,B of the dataset URI"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the model has ", graph.inputs().size(), " inputs (", InputNames(graph),
+        "), the dataset has ", arrays.size(), " arrays (", absl::StrJoin(NamesOf(arrays), ", "),
+        "); name the ones to use by the parameter inputs=A,B of the dataset URI"));
   }
   std::vector<size_t> places = PlacesByName(graph, arrays);
   for (size_t i = 0; places.size() < arrays.size(); ++i) places.push_back(i);
@@ -119,8 +117,8 @@ absl::StatusOr<std::vector<ArrayInput>> MatchInputs(const Graph& graph,
     const at::ScalarType dtype = graph.inputs()[i]->type.dtype.value_or(array.dtype);
     if (!Converts(array.dtype, dtype)) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "input '", graph.inputs()[i]->name(), "' of the model is ", DtypeName(dtype),
-          ", array '", array.name, "' is ", DtypeName(array.dtype),
+          "input '", graph.inputs()[i]->name(), "' of the model is ", DtypeName(dtype), ", array '",
+          array.name, "' is ", DtypeName(array.dtype),
           ", which does not convert without loss; store the array as ", DtypeName(dtype)));
     }
     inputs.push_back({.array = places[i], .dtype = dtype});
@@ -148,13 +146,13 @@ absl::Status CheckModel(const Graph& graph, absl::Span<const at::Tensor> inputs,
                         const ModelTask& task) {
   const at::NoGradGuard no_grad;
   const bool pictures = inputs.size() == 1 && inputs[0].dim() == 4 && inputs[0].size(1) == 3;
-  const std::string given =
-      absl::StrCat(pictures ? "pictures " : "inputs ", pictures ? Shape(inputs[0]) : Shapes(inputs));
+  const std::string given = absl::StrCat(pictures ? "pictures " : "inputs ",
+                                         pictures ? Shape(inputs[0]) : Shapes(inputs));
   if (graph.inputs().size() != inputs.size() || graph.outputs().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the model has ", graph.inputs().size(), " inputs (", InputNames(graph), ") and ",
-        graph.outputs().size(), " outputs; the dataset gives ", given,
-        "; for several inputs use arrays://"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the model has ", graph.inputs().size(), " inputs (", InputNames(graph),
+                     ") and ", graph.outputs().size(), " outputs; the dataset gives ", given,
+                     "; for several inputs use arrays://"));
   }
   QUANTRY_ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, Executor::Create(graph));
   const auto outputs = executor->Run(inputs, {.phase = RunPhase::kEvaluate});

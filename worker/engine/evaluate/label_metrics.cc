@@ -74,8 +74,8 @@ std::vector<NamedMetric> LabelMetrics::Values() const {
   if (counted > 0) values.push_back({"mean_average_precision", precision});
   values.push_back({"f1", Ratio(2.0 * static_cast<double>(hits_),
                                 static_cast<double>(given_) + static_cast<double>(true_))});
-  values.push_back({"subset_accuracy",
-                    Ratio(static_cast<double>(all_right_), static_cast<double>(examples_))});
+  values.push_back(
+      {"subset_accuracy", Ratio(static_cast<double>(all_right_), static_cast<double>(examples_))});
   return values;
 }
 

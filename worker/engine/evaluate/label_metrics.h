@@ -37,7 +37,7 @@ class LabelMetrics {
   int64_t examples_ = 0;
   int64_t elements_ = 0;
   double loss_sum_ = 0.0;
-  int64_t hits_ = 0;   // true labels that were given
+  int64_t hits_ = 0;  // true labels that were given
   int64_t given_ = 0;
   int64_t true_ = 0;
   int64_t all_right_ = 0;

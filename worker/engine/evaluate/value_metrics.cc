@@ -24,8 +24,7 @@ void ValueMetrics::Add(const at::Tensor& outputs, const at::Tensor& targets) {
     deviations_ = deviations;
   } else {
     const at::Tensor delta = mean - mean_;
-    deviations_ =
-        deviations_ + deviations + delta.square() * (before * added / (before + added));
+    deviations_ = deviations_ + deviations + delta.square() * (before * added / (before + added));
     mean_ = mean_ + delta * (added / (before + added));
   }
   examples_ += targets.size(0);

@@ -25,8 +25,7 @@ at::Tensor KullbackLeibler(const at::Tensor& student, const at::Tensor& teacher,
   const at::Tensor log_student = at::log_softmax(student / temperature, classes_dim);
   const at::Tensor shares = at::softmax(teacher / temperature, classes_dim);
   const auto places = static_cast<double>(student.numel() / student.size(classes_dim));
-  return at::kl_div(log_student, shares, at::Reduction::Sum) *
-         (temperature * temperature / places);
+  return at::kl_div(log_student, shares, at::Reduction::Sum) * (temperature * temperature / places);
 }
 
 at::Tensor MeanSquaredError(const at::Tensor& student, const at::Tensor& teacher, double) {
@@ -53,7 +52,8 @@ absl::Status DistillationOptions::Validate() const {
   if (distance == nullptr) return UnknownName("distillation.kind", kind, Distances());
   QUANTRY_RETURN_IF_ERROR(RequirePositive("distillation.weight", weight));
   QUANTRY_RETURN_IF_ERROR(RequirePositive("distillation.temperature", temperature));
-  QUANTRY_RETURN_IF_ERROR(RequireNotNegative("distillation.task_weight", task_weight.value_or(1.0)));
+  QUANTRY_RETURN_IF_ERROR(
+      RequireNotNegative("distillation.task_weight", task_weight.value_or(1.0)));
   QUANTRY_RETURN_IF_ERROR(RequirePositive("distillation.feature_weight", feature_weight));
   if (distance->compute != nullptr || !features.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -98,10 +98,10 @@ absl::StatusOr<std::unique_ptr<Distiller>> Distiller::Create(const Graph& teache
                                                              const DistillationOptions& options) {
   if (teacher.inputs().size() != student.inputs().size() ||
       teacher.outputs().size() != student.outputs().size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the teacher has ", teacher.inputs().size(), " inputs and ", teacher.outputs().size(),
-        " outputs; it must have as many as the student, ", student.inputs().size(), " and ",
-        student.outputs().size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the teacher has ", teacher.inputs().size(), " inputs and ",
+                     teacher.outputs().size(), " outputs; it must have as many as the student, ",
+                     student.inputs().size(), " and ", student.outputs().size()));
   }
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::Create(teacher));
   QUANTRY_ASSIGN_OR_RETURN(FeatureCapture teacher_features,
@@ -113,8 +113,8 @@ absl::StatusOr<std::unique_ptr<Distiller>> Distiller::Create(const Graph& teache
                                                   std::move(student_features), options));
 }
 
-absl::StatusOr<at::Tensor> Distiller::OutputsDistance(
-    absl::Span<const at::Tensor> outputs, absl::Span<const at::Tensor> expected) const {
+absl::StatusOr<at::Tensor> Distiller::OutputsDistance(absl::Span<const at::Tensor> outputs,
+                                                      absl::Span<const at::Tensor> expected) const {
   const auto compute = FindByName(Distances(), options_.kind)->compute;
   at::Tensor sum;
   for (size_t i = 0; i < expected.size(); ++i) {

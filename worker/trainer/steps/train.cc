@@ -44,8 +44,7 @@ engine::TrainingCallbacks MakeTrainingCallbacks(RunState& state) {
   return {
       .on_step = [&state](const engine::TrainedStep& step) { return OnTrainedStep(state, step); },
       .on_epoch =
-          [&state](int64_t epochs_done, int64_t steps_done,
-                   const engine::TaskMetrics& metrics) {
+          [&state](int64_t epochs_done, int64_t steps_done, const engine::TaskMetrics& metrics) {
             state.SendMetrics("train", epochs_done, steps_done, *state.inputs.train, metrics,
                               state.epoch_work);
             state.epoch_work = state.BeginWork(*state.inputs.train);

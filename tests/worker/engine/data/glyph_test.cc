@@ -34,10 +34,12 @@ std::string HashOf(const Dataset& dataset, int64_t count) {
 
 // These digests must never change: a URI names its bytes. Every operation of the renderer counts.
 TEST(GlyphTest, TheSameBytesOnEveryMachine) {
-  EXPECT_EQ(HashOf(*Glyphs("seed=1"), 512), "7e38facbf6de89fb2e4429fa15072c1a7b7fc3555568b786780cc8cf2aa0bd15");
+  EXPECT_EQ(HashOf(*Glyphs("seed=1"), 512),
+            "7e38facbf6de89fb2e4429fa15072c1a7b7fc3555568b786780cc8cf2aa0bd15");
   EXPECT_EQ(HashOf(*Glyphs("seed=2&classes=62&size=48&difficulty=2", Split::kVal), 128),
             "42d65570788eb1629239ea2cb380680fb5e7b6a0d895f1717f165b9f613816c8");
-  EXPECT_EQ(HashOf(*Glyphs("seed=3&classes=10&difficulty=0&color=0"), 64), "bd0e94f450e49b0ac2e028bcdea6b79444c6e862fd0db5020f09678965f6d364");
+  EXPECT_EQ(HashOf(*Glyphs("seed=3&classes=10&difficulty=0&color=0"), 64),
+            "bd0e94f450e49b0ac2e028bcdea6b79444c6e862fd0db5020f09678965f6d364");
 }
 
 TEST(GlyphTest, EveryParameterTakesEffect) {

@@ -70,4 +70,64 @@ std::string PaxRecord(const std::string& key, const std::string& value) {
   return absl::StrCat(length, body);
 }
 
+namespace {
+
+std::string LittleEndian(uint64_t value, int bytes) {
+  std::string text;
+  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xff);
+  return text;
+}
+
+// Raw deflate, as zip has it.
+std::string Deflate(const std::string& content) {
+  z_stream stream = {};
+  deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  std::string out(deflateBound(&stream, content.size()) + 16, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
+  stream.avail_in = static_cast<uInt>(content.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  deflate(&stream, Z_FINISH);
+  out = out.substr(0, out.size() - stream.avail_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+}  // namespace
+
+std::string NpyFile(const std::string& descr, const std::string& shape, const std::string& data,
+                    bool fortran) {
+  const std::string header = "{'descr': '" + descr +
+                             "', 'fortran_order': " + (fortran ? "True" : "False") +
+                             ", 'shape': " + shape + ", }\n";
+  return std::string("\x93NUMPY\x01\x00", 8) + LittleEndian(header.size(), 2) + header + data;
+}
+
+std::string ZipFile(const std::vector<std::pair<std::string, std::string>>& members,
+                    bool deflated) {
+  std::string file, directory;
+  for (const auto& [name, content] : members) {
+    const std::string stored = deflated ? Deflate(content) : content;
+    const uint64_t crc =
+        crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size()));
+    const std::string common =
+        LittleEndian(20, 2) + LittleEndian(0, 2) + LittleEndian(deflated ? 8 : 0, 2) +
+        LittleEndian(0, 4) + LittleEndian(crc, 4) + LittleEndian(stored.size(), 4) +
+        LittleEndian(content.size(), 4) + LittleEndian(name.size(), 2) + LittleEndian(0, 2);
+    directory += "PK\x01\x02" + LittleEndian(20, 2) + common + LittleEndian(0, 10) +
+                 LittleEndian(file.size(), 4) + name;
+    file += "PK\x03\x04" + common + name + stored;
+  }
+  const std::string count = LittleEndian(members.size(), 2);
+  return file + directory + "PK\x05\x06" + LittleEndian(0, 4) + count + count +
+         LittleEndian(directory.size(), 4) + LittleEndian(file.size(), 4) + LittleEndian(0, 2);
+}
+
+std::string SafetensorsFile(const std::string& name, const std::string& dtype,
+                            const std::string& shape, const std::string& data) {
+  const std::string header = "{\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
+                             ",\"data_offsets\":[0," + std::to_string(data.size()) + "]}}";
+  return LittleEndian(header.size(), 8) + header + data;
+}
+
 }  // namespace quantry::engine

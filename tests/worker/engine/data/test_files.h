@@ -30,6 +30,24 @@ std::string TarFile(const std::vector<std::pair<std::string, std::string>>& memb
 // A pax record "LENGTH KEY=VALUE\n".
 std::string PaxRecord(const std::string& key, const std::string& value);
 
+// An .npy file: a header for `descr` ("<f4") and `shape` ("(2, 3)"), then `data`.
+std::string NpyFile(const std::string& descr, const std::string& shape, const std::string& data,
+                    bool fortran = false);
+
+// A zip archive of such members, stored or deflated.
+std::string ZipFile(const std::vector<std::pair<std::string, std::string>>& members,
+                    bool deflated = false);
+
+// A safetensors file of one tensor.
+std::string SafetensorsFile(const std::string& name, const std::string& dtype,
+                            const std::string& shape, const std::string& data);
+
+// Values as the bytes that a file holds.
+template <typename T>
+std::string BytesOf(const std::vector<T>& values) {
+  return std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
 // The message of an error, or "" for OK.
 template <typename T>
 std::string MessageOf(const absl::StatusOr<T>& result) {

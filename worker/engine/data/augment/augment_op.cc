@@ -11,11 +11,21 @@ void Identity(double, CounterRng*, cv::Mat*) {}
 // The operations of "RandAugment: Practical automated data augmentation with a reduced search
 // space" (Cubuk, Zoph, Shlens, Le, 2019).
 constexpr AugmentOp kOps[] = {
-    {"identity", Identity},      {"auto_contrast", AutoContrast}, {"equalize", Equalize},
-    {"invert", Invert},          {"posterize", Posterize},        {"solarize", Solarize},
-    {"brightness", Brightness},  {"contrast", Contrast},          {"color", Color},
-    {"sharpness", Sharpness},    {"rotate", Rotate},              {"shear_x", ShearX},
-    {"shear_y", ShearY},         {"translate_x", TranslateX},     {"translate_y", TranslateY},
+    {"identity", Identity},
+    {"auto_contrast", AutoContrast},
+    {"equalize", Equalize},
+    {"invert", Invert},
+    {"posterize", Posterize},
+    {"solarize", Solarize},
+    {"brightness", Brightness},
+    {"contrast", Contrast},
+    {"color", Color},
+    {"sharpness", Sharpness},
+    {"rotate", Rotate},
+    {"shear_x", ShearX},
+    {"shear_y", ShearY},
+    {"translate_x", TranslateX},
+    {"translate_y", TranslateY},
 };
 
 }  // namespace

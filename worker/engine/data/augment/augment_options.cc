@@ -12,8 +12,8 @@ namespace {
 // Written so that NaN is refused too.
 absl::Status CheckRange(absl::string_view field, double value, double low, double high) {
   if (value >= low && value <= high) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("augmentation.", field, " is ", value,
-                                                 "; allowed: ", low, " to ", high));
+  return absl::InvalidArgumentError(
+      absl::StrCat("augmentation.", field, " is ", value, "; allowed: ", low, " to ", high));
 }
 
 absl::Status CheckPolicy(const std::vector<std::string>& policy) {
@@ -21,9 +21,9 @@ absl::Status CheckPolicy(const std::vector<std::string>& policy) {
   for (const AugmentOp& op : AugmentOpTable()) names.push_back(op.name);
   for (const std::string& name : policy) {
     if (FindAugmentOp(name) != nullptr) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("augmentation.rand_augment_policy names '", name, "'",
-                     DidYouMean(name, names), "; allowed: ", absl::StrJoin(names, ", ")));
+    return absl::InvalidArgumentError(absl::StrCat("augmentation.rand_augment_policy names '", name,
+                                                   "'", DidYouMean(name, names),
+                                                   "; allowed: ", absl::StrJoin(names, ", ")));
   }
   return absl::OkStatus();
 }

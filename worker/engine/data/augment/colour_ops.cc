@@ -115,9 +115,7 @@ void Brightness(double s, CounterRng* rng, cv::Mat* picture) {
 void Contrast(double s, CounterRng* rng, cv::Mat* picture) {
   ScaleContrast(DrawFactor(s, rng), picture);
 }
-void Color(double s, CounterRng* rng, cv::Mat* picture) {
-  ScaleColor(DrawFactor(s, rng), picture);
-}
+void Color(double s, CounterRng* rng, cv::Mat* picture) { ScaleColor(DrawFactor(s, rng), picture); }
 void Sharpness(double s, CounterRng* rng, cv::Mat* picture) {
   ScaleSharpness(DrawFactor(s, rng), picture);
 }

@@ -12,8 +12,8 @@ namespace quantry::engine {
 void AutoContrast(double, CounterRng*, cv::Mat* picture);  // each channel spread over 0 to 255
 void Equalize(double, CounterRng*, cv::Mat* picture);      // each channel's histogram made flat
 void Invert(double, CounterRng*, cv::Mat* picture);        // 255 - x
-void Posterize(double s, CounterRng*, cv::Mat* picture);   // keeps the 8 - 4 s upper bits, 1 or more
-void Solarize(double s, CounterRng*, cv::Mat* picture);    // inverts values of 256 (1 - s) and more
+void Posterize(double s, CounterRng*, cv::Mat* picture);  // keeps the 8 - 4 s upper bits, 1 or more
+void Solarize(double s, CounterRng*, cv::Mat* picture);   // inverts values of 256 (1 - s) and more
 
 // Factor 1 + 0.9 s or 1 - 0.9 s (not below 0), drawn; see the Scale functions.
 void Brightness(double s, CounterRng* rng, cv::Mat* picture);
