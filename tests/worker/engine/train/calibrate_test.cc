@@ -55,12 +55,12 @@ Histogram SeenBy(const std::string& node) {
   Histogram histogram;
   const at::NoGradGuard no_grad;
   for (int64_t i = 0; i < kBatches; ++i) {
-    const auto images = loader->Next().value()->images;
+    const auto inputs = loader->Next().value()->inputs;
     EXPECT_TRUE(executor
-                    ->Run({images}, {.phase = RunPhase::kEvaluate},
-                          [&](const Node& seen, absl::Span<const at::Tensor> inputs,
+                    ->Run(inputs, {.phase = RunPhase::kEvaluate},
+                          [&](const Node& seen, absl::Span<const at::Tensor> operands,
                               absl::Span<const at::Tensor>) {
-                            if (seen.name() == node) histogram.Add(inputs[0]);
+                            if (seen.name() == node) histogram.Add(operands[0]);
                             return absl::OkStatus();
                           })
                     .ok());

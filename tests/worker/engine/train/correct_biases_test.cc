@@ -24,7 +24,7 @@ at::Tensor AllImages() {
   EXPECT_TRUE(loader->StartEpoch(0).ok());
   std::vector<at::Tensor> images;
   for (auto batch = loader->Next(); batch.ok() && *batch; batch = loader->Next()) {
-    images.push_back((*batch)->images);
+    images.push_back((*batch)->inputs[0]);
   }
   return at::cat(images);
 }

@@ -25,8 +25,8 @@ std::unique_ptr<Loader> MakeLoader() {
 Batch MakeBatch(int64_t index) {
   at::manual_seed(static_cast<uint64_t>(index) + 77);
   return {.index = index,
-          .images = at::randn({kBatchSize, 3, 8, 8}),
-          .labels = at::randint(kSmallNetClasses, {kBatchSize}, at::kLong)};
+          .inputs = {at::randn({kBatchSize, 3, 8, 8})},
+          .targets = at::randint(kSmallNetClasses, {kBatchSize}, at::kLong)};
 }
 
 std::unique_ptr<SensitivityStudy> MakeStudy(const Graph& graph, const QuantConfig& config,
@@ -62,15 +62,15 @@ TEST(SensitivityTest, EveryRowIsTheModelWithThatLayerAloneQuantized) {
     const auto study = MakeStudy(graph, config, {.bits = {8, 3}});
     const Batch batch = MakeBatch(0);
     ASSERT_TRUE(study->Measure(batch, nullptr).ok());
-    const at::Tensor reference = RunGraph(graph, batch.images);
+    const at::Tensor reference = RunGraph(graph, batch.inputs[0]);
     const SensitivityTable& table = study->table();
     ASSERT_EQ(table.rows.size(), 8u);
     for (const LayerMeasurement& row : table.rows) {
       config.weight_bits = config.activation_bits = row.bits;
-      const at::Tensor expected = OnlyOneQuantized(graph, config, row.layer, batch.images);
+      const at::Tensor expected = OnlyOneQuantized(graph, config, row.layer, batch.inputs[0]);
       const double noise = (expected - reference).square().sum(at::kDouble).item<double>();
       EXPECT_NEAR(row.sums.noise, noise, 1e-6 * noise) << quantizer << " " << row.layer;
-      EXPECT_EQ(row.sums.top1, expected.argmax(1).eq(batch.labels).sum().item<double>());
+      EXPECT_EQ(row.sums.top1, expected.argmax(1).eq(batch.targets).sum().item<double>());
       EXPECT_GT(noise, 0);
     }
     EXPECT_NEAR(table.signal, reference.square().sum(at::kDouble).item<double>(), 1e-6);
@@ -88,7 +88,7 @@ TEST(SensitivityTest, WeightsOnlyLeavesInputsAlone) {
   Value* head = rounded.FindValue("head.weight");
   const at::Tensor s = head->tensor().abs().amax(1, /*keepdim=*/true);
   rounded.SetTensor(head, (head->tensor() / (s / 3)).round() * (s / 3));
-  const double noise = (RunGraph(rounded, batch.images) - RunGraph(graph, batch.images))
+  const double noise = (RunGraph(rounded, batch.inputs[0]) - RunGraph(graph, batch.inputs[0]))
                            .square()
                            .sum(at::kDouble)
                            .item<double>();
@@ -150,7 +150,7 @@ TEST(SensitivityTest, AnErrorLeavesTheTableAsItWas) {
   EXPECT_EQ(study->Measure(MakeBatch(1), stop).code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(study->table(), before);
   Batch broken = MakeBatch(2);
-  broken.images.fill_(NAN);
+  broken.inputs[0].fill_(NAN);
   EXPECT_EQ(study->Measure(broken, nullptr).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(study->table(), before);
   EXPECT_TRUE(study->Measure(MakeBatch(1), nullptr).ok());
