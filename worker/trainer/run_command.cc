@@ -73,7 +73,10 @@ void SetUpLibTorch(const RunOptions& options) {
 // Whether the ranks ended this one: what failed may be just how it came to notice.
 absl::Status BlameLostRank(const absl::Status& status, const engine::Collective& ranks) {
   const absl::Status health = ranks.Health();
-  if (health.ok() || !(absl::IsInternal(status) || absl::IsUnavailable(status))) return status;
+  // An operator's exchange with the others fails as operators do.
+  const bool by_exchange = absl::IsInternal(status) || absl::IsUnavailable(status) ||
+                           absl::IsInvalidArgument(status);
+  if (health.ok() || !by_exchange) return status;
   return WithReason(absl::UnavailableError(absl::StrCat(
                         health.message(), "; the run can go on from its last checkpoint")),
                     "RANK_LOST");
