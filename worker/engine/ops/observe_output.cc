@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include "absl/strings/str_cat.h"
+#include "worker/engine/distributed/batch_share.h"
+#include "worker/engine/distributed/observed_values.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/quant/observers.h"
 
@@ -24,7 +26,8 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
   if (looking && x.numel() > 0) {
     // Whether it was looked at shows in `state`.
     const at::Tensor initialized = at::zeros({}, x.options().requires_grad(false));
-    ObserveMovingAverage(x, {.moving_rate = node.Float("moving_rate", 0)},
+    const at::Tensor seen = context.share == nullptr ? x : RangeOfAllRanks(x, context.share->ranks);
+    ObserveMovingAverage(seen, {.moving_rate = node.Float("moving_rate", 0)},
                          {.scale = inputs[kObserveOutputScale],
                           .accum = inputs[kObserveOutputAccum],
                           .state = inputs[kObserveOutputState],

@@ -57,7 +57,7 @@ std::vector<PlannedLayer> LayersOf(const QuantPlan& plan) {
 
 QuantPlan WithBits(const QuantPlan& plan, const std::map<std::string, LayerBits>& bits) {
   const std::map<const Node*, const Node*> heads = HeadsOfLayers(plan);
-  QuantPlan changed{.output_moving_rate = plan.output_moving_rate};
+  QuantPlan changed{.layers = plan.layers, .output_moving_rate = plan.output_moving_rate};
   for (const PlannedTensor& tensor : plan.tensors) {
     const size_t first = changed.tensors.size();
     for (const Use& use : tensor.uses) {

@@ -22,6 +22,7 @@ using Kind = HtmlTable::Kind;
 constexpr double kBestSqnr = 60;  // decibel, that fill a bar
 
 std::string RangeText(double low, double high) {
+  if (low == 0) low = 0;  // not "-0"
   return low == high ? absl::StrFormat("%.4g", low) : absl::StrFormat("%.3g to %.3g", low, high);
 }
 
