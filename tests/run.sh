@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs them.
 # Usage: tests/run.sh [--full] [PRESET ...]
-#   PRESET  release, asan, tsan or dev; default: release
+#   PRESET  release, asan, tsan or dev; default: release asan
 #   --full  adds the long tests (label "long") to those of release, and runs each fuzzer for a minute
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,7 +15,7 @@ for argument in "$@"; do
     *) echo "run.sh: unknown argument '$argument'; allowed: --full dev release asan tsan" >&2 && exit 2 ;;
   esac
 done
-((${#presets[@]})) || presets=(release)
+((${#presets[@]})) || presets=(release asan)
 
 quantry_install "${QUANTRY_BUILD_PACKAGES[@]}" "${QUANTRY_TEST_PACKAGES[@]}"
 command -v node >/dev/null && command -v npm >/dev/null || quantry_install nodejs npm

@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/status_macros.h"
-#include "worker/engine/evaluate/executor.h"
 #include "worker/engine/ops/fake_quantize.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/passes/insert_fake_quant.h"
@@ -129,15 +128,8 @@ absl::StatusOr<int64_t> CorrectBiases(Graph& graph, Loader& loader, int64_t batc
     }
     return absl::OkStatus();
   };
-  QUANTRY_RETURN_IF_ERROR(loader.StartEpoch(0));
-  const int64_t total = std::min(batches, loader.num_batches());
-  for (int64_t done = 0; done < total; ++done) {
-    QUANTRY_ASSIGN_OR_RETURN(const std::optional<Batch> batch, loader.Next());
-    if (!batch) break;
-    QUANTRY_RETURN_IF_ERROR(
-        executor->Run(batch->inputs, {.phase = RunPhase::kEvaluate}, observe).status());
-    if (observer) QUANTRY_RETURN_IF_ERROR(observer(done + 1, total));
-  }
+  QUANTRY_RETURN_IF_ERROR(
+      RunBatches(*executor, loader, batches, RunPhase::kEvaluate, observe, observer));
   int64_t corrected = 0;
   for (Node* node : graph.nodes()) {
     const auto shift = shifts.find(node->name());
