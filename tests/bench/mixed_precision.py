@@ -10,9 +10,9 @@ usage: mixed_precision.py --trainer build/release/bin/quantry-trainer
 import argparse
 import json
 import pathlib
-import statistics
-import subprocess
 import time
+
+import trainer_runs
 
 FULL = {"train": 3000, "val": 1000, "float_epochs": 12, "epochs": 2, "seeds": "0,1,2", "bits": "5,3"}
 QUICK = {"train": 256, "val": 64, "float_epochs": 1, "epochs": 1, "seeds": "0", "bits": "4"}
@@ -30,19 +30,7 @@ and standard deviation of {seed_count} seeds; float: {float_top1:.2f}. Made by `
 
 
 def run(args, name, job, model_path=None):
-    """The report of one run; runs that are done already are not repeated."""
-    folder = args.work / name
-    report = folder / "report.json"
-    if not report.exists():
-        spec = {"job": job}
-        if model_path:
-            spec["modelPath"] = str(model_path)
-        args.work.mkdir(parents=True, exist_ok=True)
-        spec_file = args.work / f"{name}.json"
-        spec_file.write_text(json.dumps(spec))
-        subprocess.run([args.trainer, "--spec", spec_file, "--output", folder], check=True,
-                       stdout=subprocess.DEVNULL)
-    return json.loads(report.read_text())
+    return trainer_runs.run(args.trainer, args.work, name, job, model_path)
 
 
 def quantized_job(data, settings, seed, bits, extra):
@@ -69,11 +57,6 @@ def uniform_operations(args, data, float_model, settings, bits):
     report = run(args, f"operations_{bits}", job, float_model)
     macs = sum(layer["macs"] for layer in report["mixed_precision"]["layers"])
     return macs * bits * bits
-
-
-def text(values):
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{100 * statistics.mean(values):.2f} ± {100 * spread:.2f}"
 
 
 def render(settings, seeds, float_report, seconds, names, rows):
@@ -124,7 +107,7 @@ def main():
             note = f", mean {mixed['mean_weight_bits']:.2f} bits" if name == "same operations" else ""
             if name == "same mean":
                 note = f", {mixed['bit_operations'] / operations:.2f} × operations"
-            cells.append(text(scores) + note)
+            cells.append(trainer_runs.percent(scores) + note)
             print(bits, name, cells[-1], flush=True)
         rows.append(cells)
         # After each width, so that a run that is cut short leaves what it has.

@@ -22,6 +22,10 @@ absl::Status EvaluateGiven(RunState& state);
 absl::StatusOr<engine::TaskMetrics> Evaluate(RunState& state, const engine::Graph& graph,
                                              v1::Phase phase, absl::string_view subject,
                                              const engine::EvaluationObserver& look);
+// The model as it would be deployed now (engine/export/deployed_model.h); the model itself in a mode
+// that does not quantize.
+absl::StatusOr<engine::TaskMetrics> EvaluateDeployed(RunState& state, absl::string_view subject,
+                                                     const engine::EvaluationObserver& look);
 
 // How reading `loader` goes, for ProgressReporter.
 DataState DataStateOf(const RunState& state, const engine::Loader& loader);
