@@ -26,7 +26,7 @@ import torch_ao_qat  # noqa: E402
 
 CLASSES = 10
 FULL = {"size": 32, "train": 2400, "val": 2000, "seeds": "0,1,2", "float_epochs": 16, "epochs": 3}
-QUICK = {"size": 32, "train": 128, "val": 64, "seeds": "0", "float_epochs": 1, "epochs": 1}
+QUICK = {"size": 32, "train": 320, "val": 64, "seeds": "0", "float_epochs": 3, "epochs": 1}
 NETWORKS = {"mobilenet_v2": 0.5, "resnet18": 1.0}  # width
 RECIPE = {"batchSize": 32, "learningRate": 0.005, "momentum": 0.9, "weightDecay": 1e-4,
           "schedule": "cosine", "calibrationBatches": 8}

@@ -102,6 +102,7 @@ TrainingLoop::TrainingLoop(Graph& graph, Loader& loader, const TrainOptions& opt
       executor_(std::move(executor)),
       distiller_(std::move(distiller)),
       optimizer_(MakeOptimizer(MakeParameterGroups(graph, options), options.optimizer)),
+      step_bounds_(graph),
       parallel_(graph, ranks == nullptr ? alone_ : *ranks, options.sync_batch_norm) {
   if (options_.ema_decay) average_.emplace(GraphState(graph_), *options_.ema_decay);
   if (options_.evaluates() && callbacks_.evaluate) {
@@ -277,7 +278,9 @@ absl::Status TrainingLoop::Backward(const at::Tensor& loss, double weight, int64
 void TrainingLoop::UpdateIfDue(int64_t step, double rate) {
   if (!CompletesUpdate(step)) return;
   if (options_.gradient_clip) ClipGradientNorm(optimizer_->Parameters(), *options_.gradient_clip);
+  step_bounds_.BeforeUpdate();
   optimizer_->Step(rate);
+  step_bounds_.AfterUpdate();
   open_update_.reset();
   if (average_) average_->Update(step / options_.accumulate_batches + 1);
 }

@@ -17,6 +17,7 @@
 #include "worker/engine/train/data_parallel.h"
 #include "worker/engine/train/distillation.h"
 #include "worker/engine/train/optimizer.h"
+#include "worker/engine/train/step_bounds.h"
 #include "worker/engine/train/train_options.h"
 #include "worker/engine/train/weight_average.h"
 
@@ -129,6 +130,7 @@ class TrainingLoop {
   const std::unique_ptr<Executor> executor_;
   const std::unique_ptr<Distiller> distiller_;  // null: none
   const std::unique_ptr<Optimizer> optimizer_;
+  StepBounds step_bounds_;
   DataParallel parallel_;
   std::optional<WeightAverage> average_;
   std::optional<BestTracker> tracker_;

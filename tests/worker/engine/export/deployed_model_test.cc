@@ -73,7 +73,8 @@ TEST(DeployedModelFormTest, RoundsBiasesOfIntegerLayersOnly) {
   }
   EXPECT_EQ(layers, 4);
   for (const Node* node : real->nodes()) {
-    if (node->op() == "Conv" || node->op() == "Gemm") EXPECT_TRUE(node->input(2)->is_initializer());
+    if (node->op() != "Conv" && node->op() != "Gemm") continue;
+    EXPECT_TRUE(node->input(2)->is_initializer()) << node->name();
   }
   EXPECT_FALSE(at::equal(RunGraph(*integer, data), RunGraph(*real, data)));
 }
