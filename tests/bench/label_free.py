@@ -17,7 +17,7 @@ import picture_folders
 import trainer_runs
 
 FULL = {"size": 32, "train": 2400, "val": 2000, "float_epochs": 16, "epochs": 4, "seeds": "0,1,2"}
-QUICK = {"size": 32, "train": 128, "val": 64, "float_epochs": 1, "epochs": 1, "seeds": "0"}
+QUICK = {"size": 32, "train": 320, "val": 64, "float_epochs": 4, "epochs": 1, "seeds": "0"}
 NETWORKS = {"mobilenet_v2": 0.5, "resnet18": 0.5}  # width
 RECIPE = {"batchSize": 32, "learningRate": 0.005, "schedule": "cosine", "calibrationBatches": 8}
 FLOAT_RATE = 0.03

@@ -3,7 +3,8 @@
 bit operations. Writes a Markdown section.
 
 usage: mixed_precision.py --trainer build/release/bin/quantry-trainer
-           [--work FOLDER] [--output FILE.md] [--seeds 0,1,2] [--bits 5,3] [--quick]
+           [--work FOLDER] [--output FILE.md] [--seeds 0,1,2] [--bits 5,3]
+           [--network mobilenet_v2] [--width 0.5] [--quick]
 
 --quick: one seed, few pictures, one epoch: shows that it runs, not how good anything is.
 """
@@ -14,11 +15,10 @@ import time
 
 import trainer_runs
 
-FULL = {"train": 3000, "val": 1000, "float_epochs": 12, "epochs": 2, "seeds": "0,1,2", "bits": "5,3"}
-QUICK = {"train": 256, "val": 64, "float_epochs": 1, "epochs": 1, "seeds": "0", "bits": "4"}
-RECIPE = {"batchSize": 32, "learningRate": 0.005, "calibrationBatches": 8}
-WIDTH = 0.25
-NOTES = """ResNet-18 of width {width} on glyphs (10 classes, 48 pixels, {train} training and {val} evaluation
+FULL = {"train": 2400, "val": 2000, "float_epochs": 16, "epochs": 3, "seeds": "0,1,2", "bits": "5,3"}
+QUICK = {"train": 320, "val": 64, "float_epochs": 4, "epochs": 1, "seeds": "0", "bits": "4"}
+RECIPE = {"batchSize": 32, "learningRate": 0.005, "schedule": "cosine", "calibrationBatches": 8}
+NOTES = """{network} of width {width} on glyphs (10 classes, 32 pixels, {train} training and {val} evaluation
 pictures), {float_epochs} epochs in float, then {epochs} of QAT from the same float model with the same recipe: batch
 {batchSize}, rate {learningRate}, cosine, `channel_wise_abs_max` weights, `moving_average_abs_max` activations. Layers were
 measured on the first 512 evaluation pictures. "Same mean": `mean_weight_bits` equal to the uniform width, the input
@@ -59,9 +59,10 @@ def uniform_operations(args, data, float_model, settings, bits):
     return macs * bits * bits
 
 
-def render(settings, seeds, float_report, seconds, names, rows):
+def render(args, settings, seeds, float_report, seconds, names, rows):
     lines = ["## Mixed precision", "", NOTES.format(
-        **settings | RECIPE | {"width": WIDTH, "seed_count": len(seeds), "minutes": seconds / 60,
+        **settings | RECIPE | {"network": args.network, "width": args.width,
+                               "seed_count": len(seeds), "minutes": seconds / 60,
                                "float_top1": 100 * float_report["accuracy"]["float_top1"]})]
     lines.append("| bits | " + " | ".join(names) + " |")
     lines.append("|" + " --- |" * (len(names) + 1))
@@ -76,16 +77,19 @@ def main():
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--seeds")
     parser.add_argument("--bits")
+    parser.add_argument("--network", default="mobilenet_v2")
+    parser.add_argument("--width", type=float, default=0.5)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     settings = QUICK if args.quick else FULL
     seeds = [int(seed) for seed in (args.seeds or settings["seeds"]).split(",")]
     widths = [int(bits) for bits in (args.bits or settings["bits"]).split(",")]
     start = time.monotonic()
-    data = {"trainUri": f"synthetic://glyphs?classes=10&size=48&train={settings['train']}"
-                        f"&val={settings['val']}&seed=1", "randomCrop": False}
+    data = {"trainUri": f"synthetic://glyphs?classes=10&size=32&train={settings['train']}"
+                        f"&val={settings['val']}&seed=11&difficulty=0.5", "randomCrop": False,
+            "randomFlip": False}
     float_report = run(args, "float", {
-        "mode": "MODE_FLOAT", "model": {"builtin": {"name": "resnet18", "width": WIDTH}}, "data": data,
+        "mode": "MODE_FLOAT", "model": {"builtin": {"name": args.network, "width": args.width}}, "data": data,
         "training": dict(RECIPE, epochs=settings["float_epochs"], learningRate=0.03)})
     float_model = args.work / "float" / "model.float.onnx"
 
@@ -111,7 +115,7 @@ def main():
             print(bits, name, cells[-1], flush=True)
         rows.append(cells)
         # After each width, so that a run that is cut short leaves what it has.
-        section = render(settings, seeds, float_report, time.monotonic() - start, names, rows)
+        section = render(args, settings, seeds, float_report, time.monotonic() - start, names, rows)
         if args.output:
             args.output.write_text(section)
     print(section)
