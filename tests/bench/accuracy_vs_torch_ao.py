@@ -25,8 +25,11 @@ import torch  # noqa: E402
 import torch_ao_qat  # noqa: E402
 
 CLASSES = 10
-FULL = {"size": 32, "train": 2400, "val": 2000, "seeds": "0,1,2", "float_epochs": 16, "epochs": 3}
-QUICK = {"size": 32, "train": 320, "val": 64, "seeds": "0", "float_epochs": 3, "epochs": 1}
+# "float": pictures and epochs of the float training.
+FULL = {"size": 32, "train": 2400, "val": 2000, "seeds": "0,1,2", "epochs": 3,
+        "float": {"glyphs": (12000, 8), "digits": (1200, 40)}}
+QUICK = {"size": 32, "train": 320, "val": 64, "seeds": "0", "epochs": 1,
+         "float": {"glyphs": (1200, 4), "digits": (1200, 2)}}
 NETWORKS = {"mobilenet_v2": 0.5, "resnet18": 1.0}  # width
 RECIPE = {"batchSize": 32, "learningRate": 0.005, "momentum": 0.9, "weightDecay": 1e-4,
           "schedule": "cosine", "calibrationBatches": 8}
@@ -50,8 +53,8 @@ can't export below 8 bits; its column is the fake-quantized network, as is Quant
 """
 
 
-def make_data(pictures, args, settings, work):
-    sizes = {key: settings[key] for key in ("size", "train", "val")}
+def make_data(pictures, args, settings, train, work):
+    sizes = {"size": settings["size"], "train": train, "val": settings["val"]}
     folder = work / "_".join([pictures] + [str(size) for size in sizes.values()])
     if not folder.exists():
         picture_folders.FOLDERS[pictures](folder, args.trainer, **sizes)
@@ -76,7 +79,7 @@ class Results:
         return sum(entry["seconds"] for entry in self.values.values())
 
 
-def train_float(name, data, settings, work):
+def train_float(name, pictures, args, settings, work):
     """The float network, and the file of its weights for Quantry."""
     torch.manual_seed(5)
     model = torch_ao_qat.make_network(name, NETWORKS[name], CLASSES)
@@ -84,9 +87,10 @@ def train_float(name, data, settings, work):
     if kept.exists():
         model.load_state_dict(torch.load(kept))
         return model
-    recipe = dict(RECIPE, epochs=settings["float_epochs"], learningRate=FLOAT_RATE,
-                  schedule="cosine")
-    torch_ao_qat.train(model, data["train"], recipe, seed=5)
+    count, epochs = settings["float"][pictures]
+    folder = make_data(pictures, args, settings, count, work.parent)
+    torch_ao_qat.train(model, torch_ao_qat.read_folder(folder / "train"),
+                       dict(RECIPE, epochs=epochs, learningRate=FLOAT_RATE), seed=5)
     safetensors_file.write(work / f"{name}.safetensors", model.state_dict())
     torch.save(model.state_dict(), kept)
     return model
@@ -121,13 +125,13 @@ def cell(values):
 
 def compare(pictures, args, settings, seeds, work, results):
     """Rows of the table."""
-    folder = make_data(pictures, args, settings, work)
+    folder = make_data(pictures, args, settings, settings["train"], work)
     work = work / pictures
     work.mkdir(exist_ok=True)
     data = {split: torch_ao_qat.read_folder(folder / split) for split in ("train", "val")}
     recipe = dict(RECIPE, epochs=settings["epochs"])
     for name in args.networks.split(","):
-        model = train_float(name, data, settings, work)
+        model = train_float(name, pictures, args, settings, work)
         network = f"{pictures}/{name}"
         float_top1 = results.get(network, lambda: torch_ao_qat.top1(model, data["val"]))
         for bits in (int(bits) for bits in args.bits.split(",")):
@@ -165,7 +169,7 @@ def main():
     lines = ["# Accuracy beside torch.ao", "",
              f"Top-1 in percent; {CLASSES} classes, {settings['size']} x {settings['size']} pixels; "
              "glyphs: characters drawn by Quantry, digits: written by hand (UCI, 1,200 for training "
-             f"and 597 others); at most {settings['train']} pictures for training and "
+             f"and 597 others); at most {settings['train']} pictures for QAT and "
              f"{settings['val']} for the figure; {settings['epochs']} epochs of QAT; {len(seeds)} "
              "seeds: mean ± standard deviation (least to most). Written by "
              "`tests/bench/accuracy_vs_torch_ao.py`.", "",
@@ -176,8 +180,8 @@ def main():
             lines.append("| " + " | ".join(row) + " |")
             print(lines[-1], file=sys.stderr, flush=True)
     lines += [NOTES.format(**RECIPE), f"PyTorch {torch.__version__}; MobileNetV2 at width 0.5. "
-              f"Recipe: {json.dumps(RECIPE)}; float: rate {FLOAT_RATE} falling along a cosine, "
-              f"{settings['float_epochs']} epochs. The whole took {results.seconds():.0f} s."]
+              f"Recipe: {json.dumps(RECIPE)}; float: rate {FLOAT_RATE}, pictures and "
+              f"epochs {json.dumps(settings['float'])}. The whole took {results.seconds():.0f} s."]
     text = "\n".join(lines) + "\n"
     if args.output:
         args.output.write_text(text)

@@ -15,11 +15,11 @@ import time
 
 import trainer_runs
 
-FULL = {"train": 2400, "val": 2000, "float_epochs": 16, "epochs": 3, "seeds": "0,1,2", "bits": "5,3"}
-QUICK = {"train": 320, "val": 64, "float_epochs": 4, "epochs": 1, "seeds": "0", "bits": "4"}
+FULL = {"train": 2400, "val": 2000, "float_train": 12000, "float_epochs": 8, "epochs": 3, "seeds": "0,1,2", "bits": "5,3"}
+QUICK = {"train": 320, "val": 64, "float_train": 1200, "float_epochs": 4, "epochs": 1, "seeds": "0", "bits": "4"}
 RECIPE = {"batchSize": 32, "learningRate": 0.005, "schedule": "cosine", "calibrationBatches": 8}
 NOTES = """{network} of width {width} on glyphs (10 classes, 32 pixels, {train} training and {val} evaluation
-pictures), {float_epochs} epochs in float, then {epochs} of QAT from the same float model with the same recipe: batch
+pictures), {float_epochs} epochs in float with {float_train} pictures, then {epochs} of QAT from the same float model with the same recipe: batch
 {batchSize}, rate {learningRate}, cosine, `channel_wise_abs_max` weights, `moving_average_abs_max` activations. Layers were
 measured on the first 512 evaluation pictures. "Same mean": `mean_weight_bits` equal to the uniform width, the input
 of a layer with the bits of its weight. "Weights only": the same, but all inputs have the uniform width. "Same
@@ -31,6 +31,11 @@ and standard deviation of {seed_count} seeds; float: {float_top1:.2f}. Made by `
 
 def run(args, name, job, model_path=None):
     return trainer_runs.run(args.trainer, args.work, name, job, model_path)
+
+
+def pictures(train, val):
+    return {"trainUri": f"synthetic://glyphs?classes=10&size=32&train={train}&val={val}&seed=11"
+                        "&difficulty=0.35", "randomCrop": False, "randomFlip": False}
 
 
 def quantized_job(data, settings, seed, bits, extra):
@@ -85,11 +90,10 @@ def main():
     seeds = [int(seed) for seed in (args.seeds or settings["seeds"]).split(",")]
     widths = [int(bits) for bits in (args.bits or settings["bits"]).split(",")]
     start = time.monotonic()
-    data = {"trainUri": f"synthetic://glyphs?classes=10&size=32&train={settings['train']}"
-                        f"&val={settings['val']}&seed=11&difficulty=0.5", "randomCrop": False,
-            "randomFlip": False}
+    data = pictures(settings["train"], settings["val"])
     float_report = run(args, "float", {
-        "mode": "MODE_FLOAT", "model": {"builtin": {"name": args.network, "width": args.width}}, "data": data,
+        "mode": "MODE_FLOAT", "model": {"builtin": {"name": args.network, "width": args.width}}, 
+        "data": pictures(settings["float_train"], settings["val"]),
         "training": dict(RECIPE, epochs=settings["float_epochs"], learningRate=0.03)})
     float_model = args.work / "float" / "model.float.onnx"
 
