@@ -30,7 +30,10 @@ Json ToJson(const engine::OnnxSummary& summary) {
   Json operators = Json::array();
   Json unsupported = Json::array();
   for (const auto& entry : summary.operators) {
-    operators.push_back({{"op", entry.op}, {"count", entry.count}, {"supported", entry.supported}});
+    operators.push_back({{"op", entry.op},
+                         {"count", entry.count},
+                         {"supported", entry.supported},
+                         {"inlined", entry.inlined}});
     if (!entry.supported) unsupported.push_back(entry.op);
   }
   return {{"name", summary.name},
@@ -83,9 +86,11 @@ void PrintText(const Json& json) {
   std::cout << absl::StrFormat("%-12s%d\n", "parameters", json["parameters"].get<int64_t>())
             << absl::StrFormat("%-12s%d\n", "nodes", json["nodes"].get<int64_t>());
   for (const Json& entry : json["operators"]) {
+    const char* remark = entry["inlined"].get<bool>()     ? "  inlined"
+                         : entry["supported"].get<bool>() ? ""
+                                                          : "  UNSUPPORTED";
     std::cout << absl::StrFormat("  %-28s%6d%s\n", entry["op"].get<std::string>(),
-                                 entry["count"].get<int64_t>(),
-                                 entry["supported"].get<bool>() ? "" : "  UNSUPPORTED");
+                                 entry["count"].get<int64_t>(), remark);
   }
   int64_t weights = 0;
   for (const Json& entry : json["quantized"]) weights += entry["kind"] == "weight" ? 1 : 0;
