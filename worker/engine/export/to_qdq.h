@@ -18,9 +18,10 @@ namespace quantry::engine {
 //    themselves;
 //  - Dropout goes.
 // Input and output names stay. The result computes what the fake-quantized graph computes in
-// kEvaluate, up to float rounding, and but for 8-bit activations below -s: training clamps them to
-// -127 steps, QuantizeLinear to -128. FAILED_PRECONDITION names a tensor that was never calibrated
-// or whose threshold is not finite, INVALID_ARGUMENT one that the profile's runtime can't run.
+// kEvaluate, up to float rounding, and but for 8-bit activations below -s where these are trained
+// down to -127 steps and QuantizeLinear goes to -128: in profile "paddle", and with PACT in
+// "tensorrt". FAILED_PRECONDITION names a tensor that was never calibrated or whose threshold is
+// not finite, INVALID_ARGUMENT one that the profile's runtime can't run.
 absl::StatusOr<Graph> ToQdq(const Graph& trained, const QdqOptions& options = {});
 
 }  // namespace quantry::engine
