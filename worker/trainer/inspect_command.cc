@@ -11,8 +11,11 @@
 #include "worker/engine/import/import_onnx.h"
 #include "worker/engine/import/inspect.h"
 #include "worker/engine/passes/annotate.h"
+#include "worker/engine/passes/float_layers.h"
+#include "worker/engine/passes/insert_fake_quant.h"
 #include "worker/engine/script/import_script.h"
 #include "worker/engine/zoo/zoo.h"
+#include "worker/trainer/report.h"
 #include "worker/trainer/run_command.h"
 
 namespace quantry::trainer {
@@ -48,9 +51,11 @@ Json ToJson(const engine::OnnxSummary& summary) {
           {"unsupported", unsupported}};
 }
 
-// The tensors that the default quant_config quantizes, or why there are none.
-void AddQuantized(const absl::StatusOr<engine::Graph>& graph, Json& json) {
+// The tensors that the default quant_config quantizes, or why there are none, and the layers whose
+// weights it leaves in float.
+void AddQuantized(absl::StatusOr<engine::Graph> graph, Json& json) {
   json["quantized"] = Json::array();
+  json["float_layers"] = Json::array();
   if (!graph.ok()) {
     json["error"] = std::string(graph.status().message());
     return;
@@ -68,6 +73,9 @@ void AddQuantized(const absl::StatusOr<engine::Graph>& graph, Json& json) {
                                  {"quantizer", tensor.spec.quantizer},
                                  {"layers", layers}});
   }
+  engine::InsertFakeQuant(*graph, *plan);
+  const auto float_layers = engine::FloatLayers(*graph);
+  if (float_layers.ok()) json["float_layers"] = FloatLayersToJson(*float_layers);
 }
 
 void PrintPorts(const char* title, const Json& ports) {
@@ -96,6 +104,11 @@ void PrintText(const Json& json) {
   for (const Json& entry : json["quantized"]) weights += entry["kind"] == "weight" ? 1 : 0;
   std::cout << absl::StrFormat("%-12s%d weights and %d activations\n", "quantized", weights,
                                static_cast<int64_t>(json["quantized"].size()) - weights);
+  for (const Json& layer : json["float_layers"]) {
+    std::cout << absl::StrFormat(
+        "%-12s%s (%s), %d weights\n", "in float", layer["layer"].get<std::string>(),
+        layer["op_type"].get<std::string>(), layer["weights"].get<int64_t>());
+  }
   if (json.contains("error")) {
     std::cout << absl::StrFormat("%-12s%s\n", "error", json["error"].get<std::string>());
   }
