@@ -145,10 +145,8 @@ absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOpt
   return Guarded([&] { return Import(bytes, options); });
 }
 
-absl::StatusOr<std::map<std::string, at::Tensor>> ReadTorchScriptTensors(
-    const std::filesystem::path& path) {
+absl::StatusOr<std::map<std::string, at::Tensor>> ReadTorchScriptTensors(absl::string_view bytes) {
   using Tensors = std::map<std::string, at::Tensor>;
-  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
   return Guarded([&]() -> absl::StatusOr<Tensors> {
     QUANTRY_ASSIGN_OR_RETURN(const torch::jit::Module module, LoadModule(bytes));
     Tensors tensors;

@@ -1,13 +1,20 @@
 #include <ATen/ATen.h>
 
+#include "common/files.h"
 #include "common/status_macros.h"
 #include "worker/engine/script/import_script.h"
 #include "worker/engine/weights/read_weights.h"
 
 namespace quantry::engine {
+namespace {
+
+constexpr int64_t kMaxFileBytes = int64_t{2} << 30;
+
+}  // namespace
 
 absl::StatusOr<WeightMap> ReadTorchScriptWeights(const std::filesystem::path& path) {
-  QUANTRY_ASSIGN_OR_RETURN(const auto tensors, ReadTorchScriptTensors(path));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxFileBytes));
+  QUANTRY_ASSIGN_OR_RETURN(const auto tensors, ReadTorchScriptTensors(bytes));
   if (tensors.empty()) {
     return absl::InvalidArgumentError(
         "the model has neither parameters nor buffers; torch.jit.freeze makes constants of them: "
