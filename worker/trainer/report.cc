@@ -105,6 +105,14 @@ Json LibraryVersions() {
           {"opencv", CV_VERSION}};
 }
 
+Json FloatLayersToJson(const std::vector<engine::FloatLayer>& layers) {
+  Json list = Json::array();
+  for (const engine::FloatLayer& layer : layers) {
+    list.push_back({{"layer", layer.name}, {"op_type", layer.op}, {"weights", layer.weights}});
+  }
+  return list;
+}
+
 std::string MakeReport(const RunRecord& record) {
   Json report = {
       {"settings", record.settings},
@@ -133,6 +141,7 @@ std::string MakeReport(const RunRecord& record) {
       AddDistribution(record.distributions[index], report["layers"].back());
     }
   }
+  report["float_layers"] = FloatLayersToJson(record.float_layers);
   if (record.result.equalized_pairs() > 0) {
     report["equalized_pairs"] = record.result.equalized_pairs();
   }

@@ -11,9 +11,9 @@ namespace quantry::engine {
 // FakeQuantize nodes, which stays as it is: DeployedModel (deployed_model.h), with activations that
 // go through QuantizeLinear and DequantizeLinear (lower_activation.h). Input and output names stay.
 // The result computes what DeployedModel computes in kEvaluate, up to float rounding, and but for
-// 8-bit activations below -s: training clamps them to -127 steps, QuantizeLinear to -128.
-// Errors: those of DeployedModel; INVALID_ARGUMENT names a tensor that the profile's runtime can't
-// run.
+// 8-bit activations below -s where these are trained down to -127 steps and QuantizeLinear goes to
+// -128: in profile "paddle", and with PACT in "tensorrt". Errors: those of DeployedModel;
+// INVALID_ARGUMENT names a tensor that the profile's runtime can't run.
 absl::StatusOr<Graph> ToQdq(const Graph& trained, const QdqOptions& options = {});
 
 }  // namespace quantry::engine

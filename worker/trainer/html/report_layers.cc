@@ -117,6 +117,19 @@ std::string LayersSection(const Json& report) {
       table.Render());
 }
 
+std::string FloatLayersSection(const Json& report) {
+  HtmlTable table({{"Layer", Kind::kName}, {"Operator"}, {"Weights", Kind::kNumber}});
+  for (const Json& layer : ChildOf(report, "float_layers")) {
+    table.AddRow(
+        {TextOf(layer, "layer"), TextOf(layer, "op_type"), CountText(NumberOf(layer, "weights"))});
+  }
+  if (table.empty()) return "";
+  return absl::StrCat(
+      "<h2>In float</h2><p class=\"note\">Layers whose trained weights are not quantized: "
+      "quant_config leaves them out, or their kind has no quantized form (RNN, GRU, LSTM).</p>",
+      table.Render());
+}
+
 std::string SensitivitySection(const Json& report) {
   const Json& sensitivity = ChildOf(report, "sensitivity");
   const Json& rows = ChildOf(sensitivity, "layers");
