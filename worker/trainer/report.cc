@@ -48,15 +48,14 @@ void AddDistribution(const engine::Distribution& distribution, Json& layer) {
 }
 
 Json ToJson(const v1::Sensitivity& sensitivity) {
-  Json json = {{"examples", sensitivity.examples()},
-               {"float_top1", sensitivity.float_top1()},
-               {"float_loss", sensitivity.float_loss()},
-               {"layers", Json::array()}};
+  Json json = {{"examples", sensitivity.examples()}, {"layers", Json::array()}};
+  if (sensitivity.has_float_top1()) json["float_top1"] = sensitivity.float_top1();
+  if (sensitivity.has_float_loss()) json["float_loss"] = sensitivity.float_loss();
   for (const v1::LayerSensitivity& layer : sensitivity.layers()) {
-    Json row = {{"rank", layer.rank()},       {"layer", layer.layer()},
-                {"op_type", layer.op_type()}, {"bits", layer.bits()},
-                {"top1", layer.top1()},       {"loss", layer.loss()},
-                {"weights", layer.weights()}, {"macs", layer.macs()}};
+    Json row = {{"rank", layer.rank()}, {"layer", layer.layer()},     {"op_type", layer.op_type()},
+                {"bits", layer.bits()}, {"weights", layer.weights()}, {"macs", layer.macs()}};
+    if (layer.has_top1()) row["top1"] = layer.top1();
+    if (layer.has_loss()) row["loss"] = layer.loss();
     if (layer.has_sqnr_db()) row["sqnr_db"] = layer.sqnr_db();
     json["layers"].push_back(std::move(row));
   }

@@ -249,6 +249,11 @@ absl::Status ReadTraining(const v1::JobSpec& job, RunOptions& options) {
   ReadLoss(training, options);
   ReadEvaluation(training, train);
   QUANTRY_RETURN_IF_ERROR(ReadDistillation(training, options));
+  if (!training.precision().empty()) {
+    auto precision = engine::ParsePrecision(training.precision());
+    QUANTRY_RETURN_IF_ERROR(WithContext(precision.status(), "job.training"));
+    train.precision = *precision;
+  }
   train.seed = static_cast<uint64_t>(training.seed());
   if (job.pact().has_learning_rate_factor()) {
     train.pact_learning_rate_factor = job.pact().learning_rate_factor();

@@ -579,6 +579,36 @@ TEST_F(PipelineTest, UnlabelledArraysTrainByDistillationAlone) {
   EXPECT_TRUE(std::filesystem::exists(folder_ / "distilled" / "verification.npy"));
 }
 
+// Without labels layers are ranked by SQNR, bits are chosen by it, and distillation trains.
+TEST_F(PipelineTest, UnlabelledArraysCanBeMeasuredAndGetMixedBits) {
+  RunOptions options = TinyQuantized(RunMode::kSensitivity);
+  const at::Tensor pictures = at::sin(at::arange(40 * 3 * 32 * 32, at::kFloat) * 0.37f);
+  ASSERT_TRUE(
+      engine::WriteNpyFile(pictures.reshape({40, 3, 32, 32}), folder_ / "pictures.npy").ok());
+  options.data.train_uri = "arrays://" + (folder_ / "pictures.npy").string() + "?holdout=0.5";
+  options.sensitivity = {.bits = {2, 8}};
+  options.sensitivity_examples = 18;  // not a whole number of batches
+  const auto measured = Run(options, "sensitivity");
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_EQ(measured->sensitivity().examples(), 18);
+  EXPECT_FALSE(measured->sensitivity().has_float_top1());
+  EXPECT_FALSE(measured->sensitivity().has_float_loss());
+  ASSERT_EQ(measured->sensitivity().layers_size(), 2 * 21);
+  for (const v1::LayerSensitivity& layer : measured->sensitivity().layers()) {
+    EXPECT_TRUE(layer.has_sqnr_db());
+    EXPECT_FALSE(layer.has_top1() || layer.has_loss());
+  }
+  EXPECT_FALSE(Report("sensitivity")["sensitivity"].contains("float_top1"));
+
+  options.mode = RunMode::kMixedPrecision;
+  options.mixed_precision = {.candidate_bits = {2, 8}, .limit = 5};
+  options.train.distillation.emplace();
+  const auto mixed = Run(options, "mixed");
+  ASSERT_TRUE(mixed.ok()) << mixed.status();
+  EXPECT_LE(mixed->mixed_precision().budget_used(), 5);
+  EXPECT_GT(mixed->mixed_precision().budget_used(), 4);
+}
+
 TEST_F(PipelineTest, RealTargetsChooseTheirLossAndFigures) {
   RunOptions options = TinyQuantized(RunMode::kQat);
   const at::Tensor pictures = at::sin(at::arange(40 * 3 * 32 * 32, at::kFloat) * 0.37f);

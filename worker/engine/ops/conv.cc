@@ -42,6 +42,7 @@ extern const OperatorDef kConvOperator = {
                    {"pads", AttributeKind::kInts},
                    {"strides", AttributeKind::kInts}},
     .input_kinds = {InputKind::kActivation, InputKind::kWeight, InputKind::kBias},
+    .precision_use = PrecisionUse::kAll,
     .layer_type = LayerType,
     .weight_axis = WeightAxis,
     .validate = ValidateConvolution,

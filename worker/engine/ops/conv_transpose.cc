@@ -107,6 +107,8 @@ extern const OperatorDef kConvTransposeOperator = {
                    {"pads", AttributeKind::kInts},
                    {"strides", AttributeKind::kInts}},
     .input_kinds = {InputKind::kActivation, InputKind::kWeight, InputKind::kBias},
+    // LibTorch 1.13 gives wrong gradients of transposed convolutions in bfloat16.
+    .precision_use = PrecisionUse::kFloat64,
     .layer_type = LayerType,
     .weight_axis = WeightAxis,
     .validate = ValidateConvolution,

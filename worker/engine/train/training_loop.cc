@@ -77,6 +77,7 @@ absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(Graph& graph,
                                                                    const Graph* teacher,
                                                                    Collective* ranks) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
+  QUANTRY_RETURN_IF_ERROR(CheckPrecision(options.precision));
   QUANTRY_RETURN_IF_ERROR(CheckTask(options, loader.dataset().target_kind()));
   PrepareParameters(graph);
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::Create(graph));
@@ -187,7 +188,8 @@ EvaluateContext TrainingLoop::ContextOf(int64_t step, const BatchPart& part) con
           .observers_frozen = frozen(options_.freeze_observers_after),
           .generator = at::make_generator<at::CPUGeneratorImpl>(
               Mix(options_.seed, static_cast<uint64_t>(step))),
-          .share = part.share ? &*part.share : nullptr};
+          .share = part.share ? &*part.share : nullptr,
+          .precision = options_.precision};
 }
 
 absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch, TaskMetrics& metrics) {

@@ -62,7 +62,7 @@ class TrainingLoop {
   // must outlive the loop; the graph must not be edited meanwhile. `teacher` likewise: the model to
   // learn from, needed and used with options.distillation only, and `ranks`, the processes that
   // train together; null: this one alone. INVALID_ARGUMENT names an option, or says that the loss
-  // does not fit the targets.
+  // does not fit the targets; FAILED_PRECONDITION: the machine does not have options.precision.
   static absl::StatusOr<std::unique_ptr<TrainingLoop>> Create(Graph& graph, Loader& loader,
                                                               const TrainOptions& options,
                                                               TrainingCallbacks callbacks,

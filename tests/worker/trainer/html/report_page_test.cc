@@ -77,6 +77,23 @@ TEST(ReportPageTest, HoldsWhatTheReportHolds) {
   }
 }
 
+TEST(ReportPageTest, SensitivityShowsWhatTheDataCanTell) {
+  Json report = SampleReport();
+  report["sensitivity"].erase("float_top1");
+  for (Json& row : report["sensitivity"]["layers"]) {
+    row.erase("top1");
+    row["loss"] = 0.55;
+  }
+  const std::string losses = ReportPage(report);
+  EXPECT_THAT(losses, HasSubstr("12.5 dB<br><small>+0.25</small>"));
+  EXPECT_THAT(losses, HasSubstr("the change of the loss against float (0.3)"));
+  report["sensitivity"].erase("float_loss");
+  const std::string unlabelled = ReportPage(report);
+  EXPECT_THAT(unlabelled, HasSubstr("12.5 dB</td>"));
+  EXPECT_THAT(unlabelled, Not(HasSubstr("12.5 dB<br>")));
+  EXPECT_THAT(unlabelled, Not(HasSubstr("against float (")));
+}
+
 TEST(ReportPageTest, FetchesNothingAndRunsNothing) {
   const std::string page = ReportPage(SampleReport());
   for (const char* text : {"<script", "http://", "https://", "src=", "href=", "url(", "@import"}) {
