@@ -131,6 +131,10 @@ absl::Status ReadData(const v1::TrainerSpec& spec, DataOptions& options) {
   options.train_uri = data.train_uri();
   options.eval_uri = data.eval_uri();
   options.allowed_roots.assign(spec.dataset_roots().begin(), spec.dataset_roots().end());
+  options.cache_folder = spec.dataset_cache();
+  if (spec.has_dataset_cache_bytes()) options.cache_bytes = spec.dataset_cache_bytes();
+  QUANTRY_RETURN_IF_ERROR(
+      AtLeast<int64_t>("dataset_cache_bytes", options.cache_bytes.value_or(1), 1));
   if (data.has_image_size()) options.image_size = data.image_size();
   if (data.has_random_crop()) options.random_crop = data.random_crop();
   if (data.has_random_flip()) options.random_flip = data.random_flip();

@@ -63,7 +63,10 @@ absl::Status CheckPrecision(RunState& state) {
 absl::Status Load(RunState& state) {
   state.progress.Begin(v1::PHASE_LOADING, "", 0);
   if (state.mode.trains) QUANTRY_RETURN_IF_ERROR(CheckPrecision(state));
-  QUANTRY_ASSIGN_OR_RETURN(state.inputs, LoadInputs(state.options));
+  const RunWatch watch{.interrupted = state.interrupted, .log = [&state](absl::string_view line) {
+                         SendLog(state.sink, v1::LogLine::INFO, line);
+                       }};
+  QUANTRY_ASSIGN_OR_RETURN(state.inputs, LoadInputs(state.options, watch));
   state.model = state.inputs.model.Clone();
   state.identity = RunIdentity(state.options, state.inputs.model_identity);
   state.record.settings = SettingsToJson(state.options, state.inputs.model_identity);
