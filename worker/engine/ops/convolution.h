@@ -10,7 +10,7 @@ namespace quantry::engine {
 
 // What Conv and ConvTranspose share.
 
-// OperatorDef::validate: a weight that is an initializer has 1 to 3 spatial axes; window and groups.
+// OperatorDef::validate: 1 to 3 spatial axes of a weight that is an initializer; window and groups.
 absl::Status ValidateConvolution(const Node& node);
 
 // The number of spatial axes of a weight that is an initializer; 0 where it is none.

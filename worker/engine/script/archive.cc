@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
-#include "worker/engine/script/pickle_depth.h"
+#include "worker/engine/script/scan_pickle.h"
 
 namespace quantry::engine {
 namespace {
@@ -151,8 +153,41 @@ int64_t BracketDepth(absl::string_view code) {
   return deepest;
 }
 
-absl::Status CheckText(absl::string_view bytes, const Record& record, const ArchiveLimits& limits) {
-  // LibTorch finds a record whatever the case of its name.
+// Records by their names, in lower case: LibTorch finds a record whatever the case of its name.
+// Null: several have the name.
+using RecordsByName = absl::flat_hash_map<std::string, const Record*>;
+
+RecordsByName ByName(const std::vector<Record>& records) {
+  RecordsByName by_name;
+  for (const Record& record : records) {
+    const auto [place, is_new] = by_name.try_emplace(absl::AsciiStrToLower(record.name), &record);
+    if (!is_new) place->second = nullptr;
+  }
+  return by_name;
+}
+
+// LibTorch believes what the pickle NAME.pkl says of the sizes of its tensors, NAME/KEY.
+absl::Status CheckStorages(absl::string_view pickle, const PickleContent& content,
+                           const RecordsByName& records) {
+  absl::string_view folder = pickle;
+  folder.remove_suffix(std::min<size_t>(folder.size(), 4));
+  for (const PickleContent::Storage& storage : content.storages) {
+    const std::string name = absl::StrCat(folder, "/", storage.record);
+    const auto found = records.find(absl::AsciiStrToLower(name));
+    if (found == records.end() || found->second == nullptr) {
+      return Bad(absl::StrCat("there is not one record '", absl::CHexEscape(name.substr(0, 120)),
+                              "', which has a tensor's data"));
+    }
+    if (static_cast<uint64_t>(storage.bytes) > found->second->unpacked) {
+      return Bad(absl::StrCat("the record '", absl::CHexEscape(name.substr(0, 120)), "' has ",
+                              found->second->unpacked, " bytes; its tensor needs ", storage.bytes));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckText(absl::string_view bytes, const Record& record, const RecordsByName& records,
+                       const ArchiveLimits& limits) {
   const bool pickle = absl::EndsWithIgnoreCase(record.name, "pkl");
   if (!pickle && !absl::EndsWithIgnoreCase(record.name, ".py")) return absl::OkStatus();
   const std::string name = absl::CHexEscape(record.name.substr(0, 120));
@@ -164,7 +199,9 @@ absl::Status CheckText(absl::string_view bytes, const Record& record, const Arch
   QUANTRY_ASSIGN_OR_RETURN(const std::string text, Unpack(packed, record));
   int64_t depth = 0;
   if (pickle) {
-    QUANTRY_ASSIGN_OR_RETURN(depth, PickleDepth(text));
+    QUANTRY_ASSIGN_OR_RETURN(const PickleContent content, ScanPickle(text));
+    QUANTRY_RETURN_IF_ERROR(CheckStorages(record.name, content, records));
+    depth = content.depth;
   } else {
     depth = BracketDepth(text);
     if (absl::StrContains(text, "__setstate__")) {
@@ -225,8 +262,9 @@ absl::Status CheckTorchArchive(absl::string_view bytes, const ArchiveLimits& lim
     records.push_back(record);
   }
   QUANTRY_RETURN_IF_ERROR(CheckKind(records));
+  const RecordsByName by_name = ByName(records);
   for (const Record& record : records) {
-    QUANTRY_RETURN_IF_ERROR(CheckText(bytes, record, limits));
+    QUANTRY_RETURN_IF_ERROR(CheckText(bytes, record, by_name, limits));
   }
   return absl::OkStatus();
 }

@@ -46,7 +46,7 @@ TEST(ScalesOfTest, SayWhatEachTensorMapsTo) {
   EXPECT_THAT(input.zero_points, ElementsAre(128));
   const double reach = graph.FindValue("input.scale")->tensor().item<double>();
   EXPECT_THAT(input.scales, ElementsAre(DoubleNear(reach / 127, 1e-6)));
-  EXPECT_THAT(input.low, ElementsAre(DoubleNear(-reach, 1e-5)));
+  EXPECT_THAT(input.low, ElementsAre(DoubleNear(-reach * 128 / 127, 1e-5)));
   EXPECT_THAT(input.high, ElementsAre(DoubleNear(reach, 1e-5)));
   EXPECT_THAT(input.alphas, IsEmpty());
 

@@ -6,9 +6,10 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "worker/engine/script/import_script.h"
-#include "worker/engine/script/pickle_depth.h"
+#include "worker/engine/script/scan_pickle.h"
 
 namespace quantry::engine {
 namespace {
@@ -82,8 +83,11 @@ TEST(CheckTorchArchive, AnyFlippedByteIsAnAnswer) {
   }
 }
 
-TEST(PickleDepth, CountsValuesWithinValues) {
-  const auto depth = [](absl::string_view pickle) { return PickleDepth(pickle).value_or(-1); };
+TEST(ScanPickle, CountsValuesWithinValues) {
+  const auto depth = [](absl::string_view pickle) {
+    const auto content = ScanPickle(pickle);
+    return content.ok() ? content->depth : -1;
+  };
   EXPECT_EQ(depth("\x80\x02K\x01."), 0);
   EXPECT_EQ(depth("]."), 1);
   EXPECT_EQ(depth("]K\x01"
@@ -96,17 +100,55 @@ TEST(PickleDepth, CountsValuesWithinValues) {
   EXPECT_EQ(depth(")" + std::string(1000, '\x85') + "."), 1001);
 }
 
-TEST(PickleDepth, RefusesWhatItCantFollow) {
-  EXPECT_FALSE(PickleDepth("").ok());
-  EXPECT_FALSE(PickleDepth("K").ok());
-  EXPECT_FALSE(PickleDepth("a.").ok());
-  EXPECT_FALSE(PickleDepth("t.").ok());
-  EXPECT_FALSE(PickleDepth("h\x01.").ok());
-  EXPECT_FALSE(PickleDepth("\xff.").ok());
-  EXPECT_FALSE(PickleDepth("cmodule").ok());
+// A persistent id, as torch writes it; `type` and `count` are opcodes.
+std::string StorageOf(const std::string& type, const std::string& count) {
+  return absl::StrCat("(", std::string("X\x07\0\0\0storage", 12), type,
+                      std::string("X\x02\0\0\0k9X\x03\0\0\0cpu", 15), count, "tQ.");
+}
+
+TEST(ScanPickle, FindsTheMemoryOfTensors) {
+  const std::pair<std::string, int64_t> counts[] = {
+      {"K\x05", 5},
+      {std::string("M\x05\x01", 3), 261},
+      {std::string("J\x05\0\x01\0", 5), 65541},
+      {std::string("\x8a\x08\x05\0\0\0\x01\0\0\0", 10), (int64_t{1} << 32) + 5}};
+  for (const auto& [opcodes, count] : counts) {
+    const auto content = ScanPickle(StorageOf("ctorch\nDoubleStorage\n", opcodes));
+    ASSERT_TRUE(content.ok()) << content.status();
+    ASSERT_EQ(content->storages.size(), 1u);
+    EXPECT_EQ(content->storages[0].record, "k9");
+    EXPECT_EQ(content->storages[0].bytes, 8 * count);
+  }
+  const auto half = ScanPickle(StorageOf("ctorch\nHalfStorage\n", "K\x05"));
+  ASSERT_TRUE(half.ok()) << half.status();
+  EXPECT_EQ(half->storages[0].bytes, 10);
+}
+
+TEST(ScanPickle, StoragesThatAreNotPlainAreRefused) {
+  const std::string good = "ctorch\nFloatStorage\n";
+  EXPECT_FALSE(ScanPickle(StorageOf("K\x06", "K\x05")).ok());  // the number of the type
+  EXPECT_FALSE(ScanPickle(StorageOf("ctorch\nQInt8Storage\n", "K\x05")).ok());
+  EXPECT_FALSE(ScanPickle(StorageOf(good, "N")).ok());
+  EXPECT_FALSE(ScanPickle(StorageOf(good, "J\xff\xff\xff\xff")).ok());  // -1
+  EXPECT_FALSE(ScanPickle(StorageOf(good, "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f")).ok());
+  EXPECT_FALSE(ScanPickle("K\x05Q.").ok());
+  // Another tuple than the one that was just made.
+  const std::string tuple = StorageOf(good, "K\x05").substr(0, StorageOf(good, "K\x05").size() - 2);
+  EXPECT_TRUE(ScanPickle(tuple + "q\x01Q.").ok());
+  EXPECT_FALSE(ScanPickle(tuple + "q\x01(K\x05th\x01Q.").ok());
+}
+
+TEST(ScanPickle, RefusesWhatItCantFollow) {
+  EXPECT_FALSE(ScanPickle("").ok());
+  EXPECT_FALSE(ScanPickle("K").ok());
+  EXPECT_FALSE(ScanPickle("a.").ok());
+  EXPECT_FALSE(ScanPickle("t.").ok());
+  EXPECT_FALSE(ScanPickle("h\x01.").ok());
+  EXPECT_FALSE(ScanPickle("\xff.").ok());
+  EXPECT_FALSE(ScanPickle("cmodule").ok());
   // A list put into another one by way of the memo, and filled later.
-  EXPECT_THAT(std::string(PickleDepth("]q\x01]h\x01"
-                                      "ah\x01]a.")
+  EXPECT_THAT(std::string(ScanPickle("]q\x01]h\x01"
+                                     "ah\x01]a.")
                               .status()
                               .message()),
               HasSubstr("changed after it was used"));
