@@ -101,7 +101,7 @@ class BadInputTest(unittest.TestCase):
             (folder / f"{i:02}.png").write_bytes(content[:60] if i < corrupt else content)
         return ("--model", "builtin:resnet18?width=0.125", "--dataset",
                 f"file://{self.folder / name}", "--mode", "float", "--set", "training.epochs=1",
-                "--set", "training.batch_size=8")
+                "--set", "training.batch_size=8", "--set", "data.image_size=32")
 
     def test_corrupt_pictures(self):
         self.fails("DATASET_CORRUPT", "milk/0", *self.pictures("e", 20))

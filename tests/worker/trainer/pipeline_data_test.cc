@@ -4,9 +4,9 @@
 
 #include <filesystem>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
-#include <string>
 
 #include "nlohmann/json.hpp"
 #include "tests/worker/engine/data/scratch_folder.h"
@@ -234,6 +234,7 @@ class CorruptDataTest : public PipelineTest {
 TEST_F(CorruptDataTest, AFewAreLeftOutAndReported) {
   RunOptions options = TinyFloat();
   options.data.train_uri = Folder(2);
+  options.data.image_size = 32;
   options.data.max_corrupt_share = 0.1;
   const auto result = Run(options, "few");
   ASSERT_TRUE(result.ok()) << result.status();
@@ -243,6 +244,7 @@ TEST_F(CorruptDataTest, AFewAreLeftOutAndReported) {
 TEST_F(CorruptDataTest, TooManyEndTheRun) {
   RunOptions options = TinyFloat();
   options.data.train_uri = Folder(12);
+  options.data.image_size = 32;
   const absl::Status status = Run(options, "many").status();
   EXPECT_EQ(ToFailure(status).reason(), "DATASET_CORRUPT");
   EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);
