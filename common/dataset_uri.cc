@@ -178,8 +178,8 @@ absl::Status DatasetUri::CheckParameters() const {
 absl::Status DatasetUri::CheckEffects() const {
   if (remote_ && Has("sha256") && (remote_->is_prefix() || remote_->is_range())) {
     return absl::InvalidArgumentError(
-        absl::StrCat("dataset URI: parameter 'sha256' is of one object, and ",
-                     remote_->ToString(), " names several; remove it"));
+        absl::StrCat("dataset URI: parameter 'sha256' is of one object, and ", remote_->ToString(),
+                     " names several; remove it"));
   }
   if (!Has("holdout") || !Has("split") || Text("split") != "all") return absl::OkStatus();
   return absl::InvalidArgumentError(

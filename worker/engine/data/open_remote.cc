@@ -90,8 +90,8 @@ absl::Status InTermsOf(const RemoteLocation& location, const std::filesystem::pa
   const std::string origin =
       absl::StrCat(location.scheme, "://", location.authority, location.folder());
   const std::string view = folder.string();
-  return absl::Status(status.code(), absl::StrReplaceAll(status.message(),
-                                                         {{view + "/", origin}, {view, origin}}));
+  return absl::Status(
+      status.code(), absl::StrReplaceAll(status.message(), {{view + "/", origin}, {view, origin}}));
 }
 
 }  // namespace

@@ -39,8 +39,10 @@ TEST(PathPolicyTest, FollowsLinks) {
 TEST(PathPolicyTest, RootsElsewhereAllowNoFile) {
   const ScratchFolder scratch;
   scratch.Write("x", "x");
-  EXPECT_TRUE(absl::IsPermissionDenied(PathPolicy({"https://host/"}).Resolve(scratch.path()).status()));
-  EXPECT_TRUE(PathPolicy({"https://host/", scratch.path().string()}).Resolve(scratch.path() / "x").ok());
+  EXPECT_TRUE(
+      absl::IsPermissionDenied(PathPolicy({"https://host/"}).Resolve(scratch.path()).status()));
+  EXPECT_TRUE(
+      PathPolicy({"https://host/", scratch.path().string()}).Resolve(scratch.path() / "x").ok());
 }
 
 TEST(PathPolicyTest, WithoutRootsAllowsEverything) {
