@@ -108,7 +108,12 @@ INSTANTIATE_TEST_SUITE_P(
                "'sha256' is of one object"},
         BadUri{"https://h/a-{0..9}.tar?sha256="
                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-               "'sha256' is of one object"}));
+               "'sha256' is of one object"},
+        BadUri{"https://h/a.tar?checksums=a&sha256="
+               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+               "both 'sha256' and 'checksums'"},
+        BadUri{"https://h/a.tar?checksums=..%2fa", "without '/'"},
+        BadUri{"wds:///a.tar?checksums=a", "unknown parameter 'checksums'"}));
 
 TEST(DatasetUriTest, UsersAndPasswordsAreRefusedAndNotRepeated) {
   for (const char* uri : {"https://user:hidden@host/a.tar", "https://hidden@host/a.tar",

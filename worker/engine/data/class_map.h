@@ -24,8 +24,7 @@ struct ClassMap {
 //                                    that share a label are one class. TITLE, which one of them at
 //                                    most needs to have, is by default the first such name
 //   NAME TITLE...                    the order file of ImageNet (synset_words.txt): the label is
-//   the
-//                                    line's number, from 0, the title the rest of the line or NAME
+//                                    the line's number, from 0, the title its rest, or NAME
 // Empty lines are passed over. A title that an earlier label has gets the name behind it, in
 // parentheses. INVALID_ARGUMENT, naming file and line: a name twice, a label that is no whole
 // number up to 1,000,000 or that is left out, two titles for one label, no lines.

@@ -73,6 +73,22 @@ TEST_F(OpenHttpTest, ShardsAreWhatTheyAreInAFolder) {
   EXPECT_TRUE(fs::is_empty(options_.remote.cache_folder / "views"));
 }
 
+TEST_F(OpenHttpTest, AListGivesTheHashesOfShards) {
+  for (int i = 0; i < 2; ++i) served_.Write(absl::StrCat("t-", i, ".tar"), Shard(i));
+  const std::string uri = Uri("t-{0..1}.tar?split=all&checksums=SHA256SUMS");
+  EXPECT_TRUE(absl::IsNotFound(Open(uri).status())) << Open(uri).status();
+  const std::string first = Sha256Hex(Shard(0)) + "  t-0.tar\n";
+  served_.Write("SHA256SUMS", first);
+  EXPECT_THAT(Error(uri), HasSubstr("t-1.tar: the list 'SHA256SUMS' has no SHA-256 of it"));
+  served_.Write("SHA256SUMS", first + Sha256Hex(Shard(2)) + "  t-1.tar\n");
+  EXPECT_THAT(Error(uri), HasSubstr("t-1.tar: its SHA-256 is " + Sha256Hex(Shard(1))));
+  served_.Write("SHA256SUMS", first + Sha256Hex(Shard(1)) + "  t-1.tar\n");
+  ASSERT_TRUE(Open(uri).ok()) << Open(uri).status();
+  server_.TakeLog();
+  ASSERT_TRUE(Open(uri).ok());
+  EXPECT_EQ(server_.TakeLog().size(), 1u) << "the list alone: the shards have its hashes";
+}
+
 TEST_F(OpenHttpTest, OpenShardsOutliveTheirCopies) {
   served_.Write("a.tar", Shard(1));
   const auto dataset = Open(Uri("a.tar?split=all"));

@@ -173,8 +173,8 @@ absl::Status ObjectCache::FetchLocked(const RemoteObject& object, absl::string_v
     QUANTRY_RETURN_IF_ERROR(entry.RemovePartial());
     if (tries_left > 1) continue;  // the way may have damaged it
     return absl::InvalidArgumentError(absl::StrCat(
-        object.uri, ": its SHA-256 is ", fetched->sha256, ", the parameter 'sha256' says ", sha256,
-        "; it was fetched twice: correct the parameter, or put the right file there"));
+        object.uri, ": its SHA-256 is ", fetched->sha256, ", and should be ", sha256,
+        "; it was fetched twice: correct the hash, or put the right file there"));
   }
 }
 
