@@ -105,7 +105,8 @@ constexpr RemoteFormat kRemoteFormats[] = {
 };
 constexpr Name kFormatNames[] = {"auto", "wds", "arrays", "csv", "mnist", "cifar10", "cifar100"};
 constexpr DatasetParameter kRemoteParameters[] = {{"format", OneOf{kFormatNames}},
-                                                  {"sha256", HexDigest{}}};
+                                                  {"sha256", HexDigest{}},
+                                                  {"checksums", FreeText{}}};
 
 }  // namespace
 

@@ -102,6 +102,7 @@ absl::StatusOr<DatasetUri> DatasetUri::Parse(absl::string_view text) {
   }
   QUANTRY_RETURN_IF_ERROR(uri.CheckParameters());
   QUANTRY_RETURN_IF_ERROR(uri.CheckEffects());
+  if (remote != nullptr) QUANTRY_RETURN_IF_ERROR(uri.CheckChecksums());
   return uri;
 }
 
@@ -175,12 +176,25 @@ absl::Status DatasetUri::CheckParameters() const {
   return absl::OkStatus();
 }
 
-absl::Status DatasetUri::CheckEffects() const {
-  if (remote_ && Has("sha256") && (remote_->is_prefix() || remote_->is_range())) {
+absl::Status DatasetUri::CheckChecksums() const {
+  if (Has("checksums") && Has("sha256")) {
     return absl::InvalidArgumentError(
-        absl::StrCat("dataset URI: parameter 'sha256' is of one object, and ",
-                     remote_->ToString(), " names several; remove it"));
+        "dataset URI: both 'sha256' and 'checksums' are given; only one may be");
   }
+  if (Has("checksums") && Text("checksums").find('/') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset URI: parameter 'checksums' is '", Text("checksums"),
+                     "'; allowed: the name of an object beside the data, without '/'"));
+  }
+  if (Has("sha256") && (remote_->is_prefix() || remote_->is_range())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset URI: parameter 'sha256' is of one object, and ", remote_->ToString(),
+                     " names several; name a list of hashes by 'checksums'"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DatasetUri::CheckEffects() const {
   if (!Has("holdout") || !Has("split") || Text("split") != "all") return absl::OkStatus();
   return absl::InvalidArgumentError(
       "dataset URI: parameter 'holdout' has no effect with split=all; remove it");

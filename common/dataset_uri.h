@@ -50,6 +50,7 @@ class DatasetUri {
   const DatasetParameter* FindParameter(absl::string_view key) const;  // null: there is none
   absl::Status CheckPath() const;
   absl::Status CheckParameters() const;
+  absl::Status CheckChecksums() const;  // of a remote place
   absl::Status CheckEffects() const;
 
   const DatasetScheme* scheme_ = nullptr;

@@ -20,8 +20,7 @@ constexpr size_t kMinBucket = 3;
 constexpr size_t kMaxBucket = 63;
 
 absl::Status Bad(const RemoteScheme& scheme, absl::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("dataset URI: ", what, "; write ", scheme.form));
+  return absl::InvalidArgumentError(absl::StrCat("dataset URI: ", what, "; write ", scheme.form));
 }
 
 bool HasOnly(absl::string_view text, absl::string_view more) {

@@ -13,7 +13,7 @@ namespace quantry {
 struct RemoteLocation {
   std::string scheme;     // of RemoteSchemes()
   std::string authority;  // HOST or HOST:PORT in lower case; of s3 the bucket
-  std::string path;       // begins with "/"; at its end a name, a range of names, or "/" of a prefix
+  std::string path;  // begins with "/"; at its end a name, a range of names, or "/" of a prefix
 
   bool is_prefix() const { return path.back() == '/'; }
   bool is_range() const { return path.find('{') != std::string::npos; }

@@ -48,12 +48,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadUri{"", "has no scheme"}, BadUri{"/data/pictures", "write file:///"},
         BadUri{"://x", "has no scheme"},
         BadUri{"gs://bucket/x", "unknown scheme 'gs'; allowed: file, synthetic"},
-        BadUri{"gs://bucket/x", "https, s3"},
-        BadUri{"fil:///x", "did you mean 'file'"}, BadUri{"file://host/x", "absolute path"},
-        BadUri{"file://", "absolute path"}, BadUri{"file:///tmp%zz", "two hex digits"},
-        BadUri{"file:///tmp%0", "two hex digits"}, BadUri{"file:///tmp%00", "%00"},
-        BadUri{"file:///tmp?holdout", "key=value"}, BadUri{"file:///tmp?holdout=2", "'2'"},
-        BadUri{"file:///tmp?holdout=nan", "a number from"},
+        BadUri{"gs://bucket/x", "https, s3"}, BadUri{"fil:///x", "did you mean 'file'"},
+        BadUri{"file://host/x", "absolute path"}, BadUri{"file://", "absolute path"},
+        BadUri{"file:///tmp%zz", "two hex digits"}, BadUri{"file:///tmp%0", "two hex digits"},
+        BadUri{"file:///tmp%00", "%00"}, BadUri{"file:///tmp?holdout", "key=value"},
+        BadUri{"file:///tmp?holdout=2", "'2'"}, BadUri{"file:///tmp?holdout=nan", "a number from"},
         BadUri{"file:///tmp?holdouts=0.1", "did you mean 'holdout'"},
         BadUri{"file:///tmp?split=test", "allowed: auto, all"},
         BadUri{"file:///tmp?holdout=0.1&split=all", "has no effect"},
@@ -97,8 +96,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadUri{"https://host/a.tar?format=mnist", "allowed: wds, arrays, csv"},
         BadUri{"https://host/a.tar?inputs=x", "unknown parameter 'inputs'"},
         BadUri{"https://host/a.tar?sha256=abc", "64 lower-case hex digits"},
-        BadUri{"https://host/a%zz.tar", "two hex digits"},
-        BadUri{"https://host/a%00.tar", "%00"},
+        BadUri{"https://host/a%zz.tar", "two hex digits"}, BadUri{"https://host/a%00.tar", "%00"},
         BadUri{"s3://b/a.tar", "'b' is no name of a bucket"},
         BadUri{"s3://Bucket/a.tar", "'Bucket' is no name of a bucket"},
         BadUri{"s3://bucket:80/a.tar", "is no name of a bucket"},
@@ -110,7 +108,12 @@ INSTANTIATE_TEST_SUITE_P(
                "'sha256' is of one object"},
         BadUri{"https://h/a-{0..9}.tar?sha256="
                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-               "'sha256' is of one object"}));
+               "'sha256' is of one object"},
+        BadUri{"https://h/a.tar?checksums=a&sha256="
+               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+               "both 'sha256' and 'checksums'"},
+        BadUri{"https://h/a.tar?checksums=..%2fa", "without '/'"},
+        BadUri{"wds:///a.tar?checksums=a", "unknown parameter 'checksums'"}));
 
 TEST(DatasetUriTest, UsersAndPasswordsAreRefusedAndNotRepeated) {
   for (const char* uri : {"https://user:hidden@host/a.tar", "https://hidden@host/a.tar",

@@ -3,14 +3,26 @@
 import json
 import os
 import pathlib
+import struct
 import tempfile
 import unittest
+import zlib
 
 import onnx_wire
 import service
 
 GLYPHS = "synthetic://glyphs?classes=4&size=32&train=64&val=32&seed=1"
 EXIT_FAILED, EXIT_USAGE = 1, 2
+
+
+def png(seed):
+    """A PNG file of 32 x 32 pixels."""
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data +
+                struct.pack(">I", zlib.crc32(kind + data)))
+    rows = b"".join(b"\0" + bytes((x * seed + y) % 256 for x in range(96)) for y in range(32))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class BadInputTest(unittest.TestCase):
@@ -79,6 +91,32 @@ class BadInputTest(unittest.TestCase):
                    "--dataset", "file:///nowhere/at/all", "--mode", "float")
         self.refused("synthetic", "--model", "builtin:resnet18", "--dataset", "gopher://host/data",
                      "--mode", "float")
+
+    def pictures(self, name, corrupt):
+        """A folder of 2 x 20 pictures, the first `corrupt` of them cut short."""
+        for i in range(40):
+            folder = self.folder / name / ("tea" if i % 2 else "milk")
+            folder.mkdir(parents=True, exist_ok=True)
+            content = png(i + 1)
+            (folder / f"{i:02}.png").write_bytes(content[:60] if i < corrupt else content)
+        return ("--model", "builtin:resnet18?width=0.125", "--dataset",
+                f"file://{self.folder / name}", "--mode", "float", "--set", "training.epochs=1",
+                "--set", "training.batch_size=8", "--set", "data.image_size=32")
+
+    def test_corrupt_pictures(self):
+        self.fails("DATASET_CORRUPT", "milk/0", *self.pictures("e", 20))
+        self.fails("DATASET_CORRUPT", "max_corrupt_share", *self.pictures("f", 4))
+        done = self.running.cli("--json", "submit", *self.pictures("g", 4), "--wait", "--set",
+                                "data.max_corrupt_share=0.5", check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_remote_data(self):
+        def uri(dataset):
+            return ("--model", "builtin:resnet18", "--dataset", dataset, "--mode", "float")
+        self.refused("must not stand in the URI", *uri("https://me:secret@localhost/a.tar"))
+        self.refused("name an object or a range", *uri("https://localhost/folder/"))
+        self.refused("64 lower-case hex digits", *uri("s3://bucket/a.tar?sha256=1"))
+        self.fails("DATASET_INVALID", "link-local", *uri("http://169.254.169.254/a.tar"))
 
     def test_one_bit_weights(self):
         self.refused("whole numbers from 2 to 16", "--model", "builtin:resnet18",

@@ -260,8 +260,8 @@ absl::StatusOr<RunInputs> LoadInputs(RunOptions& options, const RunWatch& watch)
   const auto datasets = OpenDatasets(options.data, watch);
   const bool fetching_failed =
       absl::IsUnavailable(datasets.status()) || absl::IsResourceExhausted(datasets.status());
-  QUANTRY_RETURN_IF_ERROR(WithReason(
-      datasets.status(), fetching_failed ? "DATASET_UNAVAILABLE" : "DATASET_INVALID"));
+  QUANTRY_RETURN_IF_ERROR(
+      WithReason(datasets.status(), fetching_failed ? "DATASET_UNAVAILABLE" : "DATASET_INVALID"));
   const Dataset& train = *datasets->train;
   QUANTRY_RETURN_IF_ERROR(WithReason(ResolveTask(options, train, inputs), "DATASET_INVALID"));
   std::vector<engine::ArrayInput> arrays;

@@ -28,14 +28,15 @@ struct RunInputs {
 
 // What goes on meanwhile.
 struct RunWatch {
-  std::function<bool()> interrupted;             // asked while data is fetched; null: never
+  std::function<bool()> interrupted;           // asked while data is fetched; null: never
   std::function<void(absl::string_view)> log;  // takes lines for people; null: nobody reads them
 };
 
-// Opens the datasets, fetching those that lie elsewhere, builds or reads the model, checks that they fit, and fills in the fields of
-// `options` that depend on them: data.image_size, data.random_crop, data.random_flip,
-// builtin.num_classes, train.loss.name, train.task_output. Errors carry reason DATASET_INVALID,
-// DATASET_UNAVAILABLE (it could not be fetched; it may work later) or MODEL_INVALID.
+// Opens the datasets, fetching those that lie elsewhere, builds or reads the model, checks that
+// they fit, and fills in the fields of `options` that depend on them: data.image_size,
+// data.random_crop, data.random_flip, builtin.num_classes, train.loss.name, train.task_output.
+// Errors carry reason DATASET_INVALID, DATASET_UNAVAILABLE (it could not be fetched; it may work
+// later) or MODEL_INVALID.
 absl::StatusOr<RunInputs> LoadInputs(RunOptions& options, const RunWatch& watch);
 
 }  // namespace quantry::trainer

@@ -129,7 +129,9 @@ class FakeTrainer {
     Artifact("model.onnx", "quantized " + read(spec_.model_path()));
     Artifact("report.json", "resumed from " + read(spec_.checkpoint_path()) + " on " +
                                 spec_.device() + " roots " +
-                                std::to_string(spec_.dataset_roots_size()));
+                                std::to_string(spec_.dataset_roots_size()) + " cache " +
+                                std::filesystem::path(spec_.dataset_cache()).filename().string() +
+                                " " + std::to_string(spec_.dataset_cache_bytes()));
     quantry::v1::TrainerEvent event;
     event.mutable_result()->set_artifact_top1(0.75);
     Send(event);

@@ -49,6 +49,7 @@ class WorkerTest : public ::testing::Test {
     options_.device = "cpu";
     options_.trainer = QUANTRY_FAKE_TRAINER;
     options_.dataset_roots = {"/data"};
+    options_.dataset_cache_bytes = 7;
     options_.acquire_wait = absl::Seconds(10);
     options_.stop_grace = absl::Seconds(60);
     options_.retry = {.initial_delay = absl::Milliseconds(5), .max_delay = absl::Milliseconds(20)};
@@ -112,7 +113,7 @@ TEST_F(WorkerTest, RunsAJobFromModelToArtifacts) {
   EXPECT_EQ(server.blobs().Get(finish->success().artifacts(0).blob()), "quantized float model");
   EXPECT_EQ(finish->success().artifacts(0).size_bytes(), 21);
   EXPECT_EQ(server.blobs().Get(finish->success().artifacts(1).blob()),
-            "resumed from old checkpoint on cpu roots 1");
+            "resumed from old checkpoint on cpu roots 1 cache datasets 7");
   EXPECT_TRUE(HasProgress(server.events(), 3));
   EXPECT_TRUE(JobFoldersAreGone());
   EXPECT_TRUE(WaitForMetric("quantry_worker_attempts_total{outcome=\"succeeded\"} 1"));
@@ -390,8 +391,14 @@ TEST_F(WorkerTest, RefusesWrongOptions) {
   EXPECT_THAT(std::string(Worker::Create(options, registry).status().message()),
               HasSubstr("device is 'gpu'; allowed: auto, cpu, cuda:N"));
   options = options_;
-  options.dataset_roots = {"relative"};
-  EXPECT_EQ(Worker::Create(options, registry).status().code(), absl::StatusCode::kInvalidArgument);
+  for (const char* root : {"relative", "https://", "ftp://host/", "s3:///x"}) {
+    options.dataset_roots = {root};
+    EXPECT_EQ(options.Validate().code(), absl::StatusCode::kInvalidArgument) << root;
+  }
+  options.dataset_roots = {"/data", "https://host:8443/d/", "s3://bucket"};
+  EXPECT_TRUE(options.Validate().ok()) << options.Validate();
+  options.dataset_cache_bytes = 0;
+  EXPECT_THAT(std::string(options.Validate().message()), HasSubstr("dataset-cache-bytes is 0"));
 }
 
 }  // namespace

@@ -4,11 +4,12 @@
 
 #include <filesystem>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
-#include <string>
 
 #include "nlohmann/json.hpp"
+#include "tests/worker/engine/data/remote/test_server.h"
 #include "tests/worker/engine/data/scratch_folder.h"
 #include "tests/worker/engine/data/test_files.h"
 #include "tests/worker/engine/data/test_pictures.h"
@@ -109,8 +110,8 @@ engine::Graph SeveralInputs() {
            {node("Conv", "conv", {picture, weight("conv.weight", {4, 3, 3, 3})},
                  {{"kernel_shape", std::vector<int64_t>{3, 3}},
                   {"pads", std::vector<int64_t>{1, 1, 1, 1}}})});
-  engine::Value* const pooled = node("Flatten", "flat", {node("GlobalAveragePool", "pool", {map})},
-                                     {{"axis", int64_t{1}}});
+  engine::Value* const pooled =
+      node("Flatten", "flat", {node("GlobalAveragePool", "pool", {map})}, {{"axis", int64_t{1}}});
   engine::Value* const all =
       node("Concat", "all", {text, seen, pooled, side}, {{"axis", int64_t{1}}});
   engine::Value* const logits = node("Gemm", "classify", {all, weight("classify.weight", {22, 5})});
@@ -218,6 +219,35 @@ TEST_F(SeveralInputsTest, ArraysThatDoNotFitAreNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("'tokens'"));
 }
 
+TEST_F(PipelineTest, FetchesItsDataAndSaysSo) {
+  const ScratchFolder served;
+  std::vector<std::pair<std::string, std::string>> members;
+  for (int i = 0; i < 40; ++i) {
+    members.emplace_back(std::to_string(i) + ".png", engine::TestPng(32, 32, i));
+    members.emplace_back(std::to_string(i) + ".cls", i % 2 == 0 ? "cat" : "dog");
+  }
+  served.Write("a.tar", engine::TarFile(members));
+  const engine::TestServer server("object_server.py", {served.path().string()});
+  RunOptions options = TinyFloat();
+  options.data.train_uri = server.url("/plain/a.tar?holdout=0.3");
+  options.data.image_size = 32;
+  options.data.cache_folder = folder_ / "copies";
+  const auto result = Run(options, "fetched");
+  ASSERT_TRUE(result.ok()) << result.status();
+  std::string log;
+  for (const v1::TrainerEvent& event : sink_.events) log += event.log().message() + "\n";
+  EXPECT_THAT(log, HasSubstr("/plain/a.tar: fetched "));
+  const auto requests = server.TakeLog();
+  ASSERT_EQ(requests.size(), 2u) << "for training, and for evaluation: is it still the same?";
+  EXPECT_EQ(requests[0]["status"], 200);
+  EXPECT_EQ(requests[1]["status"], 304);
+
+  options.data.allowed_roots = {"/data"};
+  const absl::Status status = Run(options, "refused").status();
+  EXPECT_EQ(ToFailure(status).reason(), "DATASET_INVALID");
+  EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);
+}
+
 // 40 pictures of two classes, `corrupt` of them no pictures.
 class CorruptDataTest : public PipelineTest {
  protected:
@@ -234,6 +264,7 @@ class CorruptDataTest : public PipelineTest {
 TEST_F(CorruptDataTest, AFewAreLeftOutAndReported) {
   RunOptions options = TinyFloat();
   options.data.train_uri = Folder(2);
+  options.data.image_size = 32;
   options.data.max_corrupt_share = 0.1;
   const auto result = Run(options, "few");
   ASSERT_TRUE(result.ok()) << result.status();
@@ -243,6 +274,7 @@ TEST_F(CorruptDataTest, AFewAreLeftOutAndReported) {
 TEST_F(CorruptDataTest, TooManyEndTheRun) {
   RunOptions options = TinyFloat();
   options.data.train_uri = Folder(12);
+  options.data.image_size = 32;
   const absl::Status status = Run(options, "many").status();
   EXPECT_EQ(ToFailure(status).reason(), "DATASET_CORRUPT");
   EXPECT_EQ(ToFailure(status).kind(), v1::FAILURE_KIND_USER);

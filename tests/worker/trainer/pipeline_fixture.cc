@@ -19,8 +19,8 @@ RunOptions TinyFloat() {
 }
 
 void PipelineTest::SetUp() {
-  folder_ = std::filesystem::path(::testing::TempDir()) /
-            ("pipeline_test." + std::to_string(::getpid()));
+  folder_ =
+      std::filesystem::path(::testing::TempDir()) / ("pipeline_test." + std::to_string(::getpid()));
   std::filesystem::create_directories(folder_);
 }
 

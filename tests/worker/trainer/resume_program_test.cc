@@ -1,5 +1,5 @@
-// quantry-trainer killed in the middle of a run and started again: the same bytes as in one go, with
-// everything on that draws random numbers.
+// quantry-trainer killed in the middle of a run and started again: the same bytes as in one go,
+// with everything on that draws random numbers.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -44,8 +44,7 @@ class ResumeProgramTest : public ::testing::Test {
     const ExitStatus made = Run({"dataset", "synthetic://glyphs?classes=4&size=20&train=112&val=1",
                                  "--split", "train", "--output", folder_.string()});
     ASSERT_TRUE(made.Succeeded()) << made.ToString();
-    const std::string spec =
-        absl::StrReplaceAll(kSpec, {{"FOLDER", (folder_ / "train").string()}});
+    const std::string spec = absl::StrReplaceAll(kSpec, {{"FOLDER", (folder_ / "train").string()}});
     ASSERT_TRUE(WriteFileAtomically(folder_ / "spec.json", spec).ok());
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -105,7 +104,8 @@ TEST_F(ResumeProgramTest, FourEpochsAKillAndSixAreTheBytesOfTen) {
   ASSERT_TRUE(exit.has_value() && exit->Succeeded()) << text;
   EXPECT_TRUE(absl::StrContains(text, "going on from step 2")) << text;
   for (const char* name : {"model.onnx", "model.float.onnx", "verification.npy", "scales.json"}) {
-    EXPECT_TRUE(*ReadFile(folder_ / "broken" / name) == *ReadFile(folder_ / "whole" / name)) << name;
+    EXPECT_TRUE(*ReadFile(folder_ / "broken" / name) == *ReadFile(folder_ / "whole" / name))
+        << name;
   }
 }
 

@@ -66,7 +66,8 @@ TEST(SpecToOptionsTest, EveryFieldArrives) {
                    "warmupEpochs": 0.5, "labelSmoothing": 0.2, "gradientClip": 4, "seed": 6,
                    "checkpointSteps": 9, "calibrationBatches": 2, "freezeAfter": 0.7, "threads": 1},
       "pact": {"alpha": 20, "learningRateFactor": 1000, "weightDecay": 0.01}},
-    "device": "cpu", "datasetRoots": ["/data"], "checkpointPath": "/c"})"));
+    "device": "cpu", "datasetRoots": ["/data"], "checkpointPath": "/c",
+    "datasetCache": "/copies", "datasetCacheBytes": "12345678901"})"));
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->builtin->name, "resnet18");
   EXPECT_EQ(options->builtin->num_classes, 7);
@@ -81,6 +82,8 @@ TEST(SpecToOptionsTest, EveryFieldArrives) {
   EXPECT_EQ(options->data.max_eval_examples, 12);
   EXPECT_EQ(options->data.decode_threads, 3);
   EXPECT_THAT(options->data.allowed_roots, ElementsAre("/data"));
+  EXPECT_EQ(options->data.cache_folder, "/copies");
+  EXPECT_EQ(options->data.cache_bytes, 12345678901);
   EXPECT_EQ(options->quant.weight_bits, 4);
   EXPECT_EQ(options->train.epochs, 3);
   EXPECT_EQ(options->train.optimizer.momentum, 0.8);

@@ -94,18 +94,18 @@ absl::Status SetTitles(const std::vector<Entry>& entries, ClassMap* map) {
     if (entry.title.empty()) continue;
     const Entry*& other = named[entry.label];
     if (other != nullptr && other->title != entry.title) {
-      return Bad(entry.line, absl::StrCat("label ", entry.label, " is called '", entry.title,
-                                          "', in line ", other->line, " '", other->title,
-                                          "'; give it one title"));
+      return Bad(entry.line,
+                 absl::StrCat("label ", entry.label, " is called '", entry.title, "', in line ",
+                              other->line, " '", other->title, "'; give it one title"));
     }
     other = &entry;
   }
   std::map<std::string, int64_t> seen;
   for (int64_t label = 0; label <= largest; ++label) {
     if (first[label] == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("no name has label ", label, ", and labels go up to ", largest,
-                       "; they must count from 0 without a gap"));
+      return absl::InvalidArgumentError(absl::StrCat("no name has label ", label,
+                                                     ", and labels go up to ", largest,
+                                                     "; they must count from 0 without a gap"));
     }
     const Entry& entry = named[label] == nullptr ? *first[label] : *named[label];
     std::string title = entry.title.empty() ? entry.name : entry.title;

@@ -35,8 +35,8 @@ struct DatasetOptions {
 // Opens the dataset that `uri` names; see docs/datasets.md for schemes and parameters.
 // INVALID_ARGUMENT: malformed URI, unknown scheme, unknown or bad parameter, a folder without
 // pictures, an empty class folder, fewer than two classes. NOT_FOUND: no such folder.
-// PERMISSION_DENIED: outside `allowed_roots`, or not readable. UNAVAILABLE, CANCELLED and others: it
-// could not be fetched, see ObjectCache::Fetch. Messages say what to change.
+// PERMISSION_DENIED: outside `allowed_roots`, or not readable. UNAVAILABLE, CANCELLED and others:
+// it could not be fetched, see ObjectCache::Fetch. Messages say what to change.
 absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(absl::string_view uri,
                                                      const DatasetOptions& options);
 

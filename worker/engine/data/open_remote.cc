@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -9,8 +10,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
+#include "common/files.h"
 #include "common/status_macros.h"
 #include "worker/engine/data/path_policy.h"
+#include "worker/engine/data/remote/checksum_list.h"
 #include "worker/engine/data/remote/dataset_view.h"
 #include "worker/engine/data/remote/http_client.h"
 #include "worker/engine/data/remote/object_cache.h"
@@ -19,6 +22,8 @@
 
 namespace quantry::engine {
 namespace {
+
+constexpr int64_t kMaxChecksumBytes = int64_t{64} << 20;
 
 // Says from time to time how far fetching is, and how long it will take.
 class FetchProgress {
@@ -71,14 +76,47 @@ absl::StatusOr<std::vector<RemoteObject>> FindObjects(const DatasetUri& uri,
   return ObjectsAt(location, paths, options);
 }
 
+// The list that the parameter `checksums` names, which lies beside the data.
+absl::StatusOr<ChecksumList> FetchChecksums(const DatasetUri& uri, const RemoteOptions& options,
+                                            ObjectCache& cache,
+                                            const std::filesystem::path& folder) {
+  const std::string name = uri.Text("checksums");
+  QUANTRY_ASSIGN_OR_RETURN(
+      const auto objects,
+      ObjectsAt(*uri.remote(), {absl::StrCat(uri.remote()->folder(), name)}, options));
+  const std::filesystem::path file = folder / ".checksums";
+  QUANTRY_RETURN_IF_ERROR(cache.Fetch(objects[0], "", file, nullptr));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxChecksumBytes));
+  std::error_code ignored;
+  std::filesystem::remove(file, ignored);  // it is no part of the data
+  absl::StatusOr<ChecksumList> list = ParseChecksumList(text);
+  if (!list.ok()) return WithContext(list.status(), objects[0].uri);
+  return list;
+}
+
+// The hash that the object must have; "": any.
+absl::StatusOr<std::string> ExpectedHash(const RemoteObject& object, const DatasetUri& uri,
+                                         const ChecksumList& checksums) {
+  if (!uri.Has("checksums")) return uri.Text("sha256");
+  const auto found = checksums.find(object.name);
+  if (found != checksums.end()) return found->second;
+  return absl::InvalidArgumentError(absl::StrCat(
+      object.uri, ": the list '", uri.Text("checksums"), "' has no SHA-256 of it; add a line"));
+}
+
 absl::Status FetchAll(const std::vector<RemoteObject>& objects, const DatasetUri& uri,
                       const RemoteOptions& options, ObjectCache& cache,
                       const std::filesystem::path& folder) {
+  ChecksumList checksums;
+  if (uri.Has("checksums")) {
+    QUANTRY_ASSIGN_OR_RETURN(checksums, FetchChecksums(uri, options, cache, folder));
+  }
   FetchProgress progress(options, uri.remote()->ToString(), objects.size());
   for (const RemoteObject& object : objects) {
     progress.Begin();
+    QUANTRY_ASSIGN_OR_RETURN(const std::string hash, ExpectedHash(object, uri, checksums));
     QUANTRY_RETURN_IF_ERROR(
-        cache.Fetch(object, uri.Text("sha256"), folder / object.name,
+        cache.Fetch(object, hash, folder / object.name,
                     [&](int64_t done, int64_t total) { progress.Tell(done, total); }));
   }
   return absl::OkStatus();
@@ -90,8 +128,8 @@ absl::Status InTermsOf(const RemoteLocation& location, const std::filesystem::pa
   const std::string origin =
       absl::StrCat(location.scheme, "://", location.authority, location.folder());
   const std::string view = folder.string();
-  return absl::Status(status.code(), absl::StrReplaceAll(status.message(),
-                                                         {{view + "/", origin}, {view, origin}}));
+  return absl::Status(
+      status.code(), absl::StrReplaceAll(status.message(), {{view + "/", origin}, {view, origin}}));
 }
 
 }  // namespace

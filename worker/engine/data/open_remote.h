@@ -14,9 +14,9 @@ namespace quantry::engine {
 using OpenFunction = absl::StatusOr<std::unique_ptr<Dataset>>(const DatasetUri&,
                                                               const DatasetOptions&);
 
-// Opens what `uri` names elsewhere: fetches it to the cache of options.remote, where it is not there
-// already, and lets `open` read it. Names of examples are those of the same files in a folder, and
-// so are hold-outs. Errors name the URI; see ListObjects and ObjectCache::Fetch.
+// Opens what `uri` names elsewhere: fetches it to the cache of options.remote, where it is not
+// there already, and lets `open` read it. Names of examples are those of the same files in a
+// folder, and so are hold-outs. Errors name the URI; see ListObjects and ObjectCache::Fetch.
 absl::StatusOr<std::unique_ptr<Dataset>> OpenRemote(const DatasetUri& uri,
                                                     const DatasetOptions& options,
                                                     OpenFunction* open);

@@ -175,11 +175,11 @@ absl::StatusOr<ClassMap> FromFile(absl::string_view key, const DatasetUri& uri,
     map = ByName(std::move(names));
   }
   if (options.class_names.empty() || options.class_names == map.titles) return map;
-  return absl::InvalidArgumentError(
-      absl::StrCat(key == "class_map" ? "class map " : "class list ", path,
-                   " does not hold the classes of the training set; ",
-                   key == "class_map" ? "give both sets the same 'class_map'"
-                                      : "remove the parameter 'class_list' from the evaluation set"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      key == "class_map" ? "class map " : "class list ", path,
+      " does not hold the classes of the training set; ",
+      key == "class_map" ? "give both sets the same 'class_map'"
+                         : "remove the parameter 'class_list' from the evaluation set"));
 }
 
 // The classes that labels are to count.

@@ -32,7 +32,8 @@ enum class HoldOut {
 // Labels count options.class_names where it is given (the training set's, for an evaluation set),
 // else the class list, else the source's own. A source may lack some of these classes.
 // INVALID_ARGUMENT: a class of the source that is not among them, that file and
-// options.class_names differ, more than one of class_list, class_map and classes, fewer than two classes, no picture left.
+// options.class_names differ, more than one of class_list, class_map and classes, fewer than two
+// classes, no picture left.
 absl::StatusOr<std::unique_ptr<Dataset>> Select(std::unique_ptr<Dataset> source,
                                                 const DatasetUri& uri,
                                                 const DatasetOptions& options, HoldOut hold_out);

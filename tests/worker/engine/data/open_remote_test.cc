@@ -44,9 +44,7 @@ class OpenRemoteTest : public testing::Test {
   absl::StatusOr<std::unique_ptr<Dataset>> Open(const std::string& uri) {
     return OpenDataset(uri, options_);
   }
-  std::string Error(const std::string& uri) {
-    return std::string(Open(uri).status().message());
-  }
+  std::string Error(const std::string& uri) { return std::string(Open(uri).status().message()); }
 
   ScratchFolder scratch_;
   DatasetOptions options_{.remote = TestRemoteOptions(scratch_.path())};
@@ -73,6 +71,22 @@ TEST_F(OpenHttpTest, ShardsAreWhatTheyAreInAFolder) {
   }
   EXPECT_EQ(server_.TakeLog().size(), 6u) << "the second time all is there: 304";
   EXPECT_TRUE(fs::is_empty(options_.remote.cache_folder / "views"));
+}
+
+TEST_F(OpenHttpTest, AListGivesTheHashesOfShards) {
+  for (int i = 0; i < 2; ++i) served_.Write(absl::StrCat("t-", i, ".tar"), Shard(i));
+  const std::string uri = Uri("t-{0..1}.tar?split=all&checksums=SHA256SUMS");
+  EXPECT_TRUE(absl::IsNotFound(Open(uri).status())) << Open(uri).status();
+  const std::string first = Sha256Hex(Shard(0)) + "  t-0.tar\n";
+  served_.Write("SHA256SUMS", first);
+  EXPECT_THAT(Error(uri), HasSubstr("t-1.tar: the list 'SHA256SUMS' has no SHA-256 of it"));
+  served_.Write("SHA256SUMS", first + Sha256Hex(Shard(2)) + "  t-1.tar\n");
+  EXPECT_THAT(Error(uri), HasSubstr("t-1.tar: its SHA-256 is " + Sha256Hex(Shard(1))));
+  served_.Write("SHA256SUMS", first + Sha256Hex(Shard(1)) + "  t-1.tar\n");
+  ASSERT_TRUE(Open(uri).ok()) << Open(uri).status();
+  server_.TakeLog();
+  ASSERT_TRUE(Open(uri).ok());
+  EXPECT_EQ(server_.TakeLog().size(), 1u) << "the list alone: the shards have its hashes";
 }
 
 TEST_F(OpenHttpTest, OpenShardsOutliveTheirCopies) {
@@ -169,8 +183,7 @@ TEST_F(OpenS3Test, ObjectsAndPrefixesAreRead) {
   }
   served_.Write("my-bucket/a b+c/ü&/notes.txt", "x");
   served_.Write("my-bucket/a b+c/ü&/deeper/train-9.tar", Shard(9));
-  const auto local =
-      Open("wds://" + served_.path().string() + "/my-bucket/a b+c/ü&/?split=all");
+  const auto local = Open("wds://" + served_.path().string() + "/my-bucket/a b+c/ü&/?split=all");
   ASSERT_TRUE(local.ok()) << local.status();
   const std::string folder = "s3://my-bucket/a%20b+c/ü&/";
   const auto prefix = Open(folder + "?split=all");
@@ -211,7 +224,8 @@ TEST_F(OpenS3Test, PublicBucketsNeedNoCredentials) {
   EXPECT_TRUE(Open("s3://public/a.tar?split=all").ok());
   const absl::Status status = Open("s3://private/a.tar?split=all").status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("403 AccessDenied: check AWS_ACCESS_KEY_ID"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("403 AccessDenied: check AWS_ACCESS_KEY_ID"));
 }
 
 TEST_F(OpenS3Test, ErrorsSayWhatToDoAndNoSecret) {
@@ -219,7 +233,8 @@ TEST_F(OpenS3Test, ErrorsSayWhatToDoAndNoSecret) {
   EXPECT_THAT(Error("s3://bucket/b.tar"), HasSubstr("404 NoSuchKey: nothing is there"));
   EXPECT_THAT(Error("s3://no-bucket/"), HasSubstr("404 NoSuchBucket"));
   EXPECT_THAT(Error("s3://bucket/none/"), HasSubstr("has no objects named *.tar directly below"));
-  EXPECT_THAT(Error("s3://elsewhere/a.tar"), HasSubstr("is in region mars-north-1; set AWS_REGION"));
+  EXPECT_THAT(Error("s3://elsewhere/a.tar"),
+              HasSubstr("is in region mars-north-1; set AWS_REGION"));
   auto variables = S3Variables(server_);
   variables["AWS_SECRET_ACCESS_KEY"] = "another-secret";
   UseVariables(variables);
@@ -240,7 +255,8 @@ TEST_F(OpenS3Test, APrefixIsReadInTheFormatThatIsNamed) {
   const auto mnist = Open("s3://bucket/mnist/?format=mnist");
   ASSERT_TRUE(mnist.ok()) << mnist.status();
   EXPECT_EQ((*mnist)->size(), 2);
-  served_.Write("bucket/arrays/x.npy", NpyFile("<f4", "(2, 3)", BytesOf<float>({1, 2, 3, 4, 5, 6})));
+  served_.Write("bucket/arrays/x.npy",
+                NpyFile("<f4", "(2, 3)", BytesOf<float>({1, 2, 3, 4, 5, 6})));
   served_.Write("bucket/arrays/y.npy", NpyFile("<i8", "(2,)", BytesOf<int64_t>({0, 1})));
   const auto arrays = Open("s3://bucket/arrays/?format=arrays&target=y&split=all");
   ASSERT_TRUE(arrays.ok()) << arrays.status();

@@ -36,6 +36,15 @@ TEST(PathPolicyTest, FollowsLinks) {
   EXPECT_TRUE(policy.Resolve(scratch.path() / "link_in/x").ok());
 }
 
+TEST(PathPolicyTest, RootsElsewhereAllowNoFile) {
+  const ScratchFolder scratch;
+  scratch.Write("x", "x");
+  EXPECT_TRUE(
+      absl::IsPermissionDenied(PathPolicy({"https://host/"}).Resolve(scratch.path()).status()));
+  EXPECT_TRUE(
+      PathPolicy({"https://host/", scratch.path().string()}).Resolve(scratch.path() / "x").ok());
+}
+
 TEST(PathPolicyTest, WithoutRootsAllowsEverything) {
   EXPECT_TRUE(PathPolicy({}).Resolve("/").ok());
 }

@@ -32,7 +32,8 @@ std::optional<ContentRange> ParseContentRange(absl::string_view text) {
   if (halves.size() != 2) return std::nullopt;
   ContentRange range;
   int64_t total = 0;
-  if (!absl::SimpleAtoi(halves[0].substr(0, halves[0].find('-')), &range.first)) return std::nullopt;
+  if (!absl::SimpleAtoi(halves[0].substr(0, halves[0].find('-')), &range.first))
+    return std::nullopt;
   if (halves[1] == "*") return range;
   if (!absl::SimpleAtoi(halves[1], &total)) return std::nullopt;
   range.total = total;
@@ -125,7 +126,8 @@ class GrowingFile {
     while (!piece.empty()) {
       const ssize_t count = pwrite(fd_, piece.data(), piece.size(), size_);
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return ErrnoToStatus(errno, absl::StrCat("cannot write ", plan_.file.string()));
+      if (count < 0)
+        return ErrnoToStatus(errno, absl::StrCat("cannot write ", plan_.file.string()));
       piece.remove_prefix(count);
       size_ += count;
     }
@@ -142,7 +144,7 @@ class GrowingFile {
   }
 
   bool conditional() const { return conditional_; }  // of the last Request
-  int64_t received() const { return received_; }  // the furthest so far
+  int64_t received() const { return received_; }     // the furthest so far
   int64_t size() const { return size_; }
   const StoredObject& version() const { return version_; }
 
@@ -182,17 +184,15 @@ absl::Status RequestOnce(const RemoteObject& object, GrowingFile& file, HttpClie
       file.Request(), [&file](const HttpResponse& head) { return file.Begin(head); },
       [&file](absl::string_view piece) { return file.Append(piece); });
   if (absl::IsUnavailable(response.status()) && file.version().size && file.size() > 0) {
-    return absl::UnavailableError(absl::StrCat(response.status().message(), " (after ",
-                                               file.size(), " of ", *file.version().size,
-                                               " bytes)"));
+    return absl::UnavailableError(absl::StrCat(response.status().message(), " (after ", file.size(),
+                                               " of ", *file.version().size, " bytes)"));
   }
   if (!response.ok()) return response.status();
   *unchanged = response->status == 304 && file.conditional();
   if (*unchanged) return absl::OkStatus();
   if (response->status == 416 && before > 0) {
-    const std::string what =
-        absl::StrCat("the server has no more of it after ", before, " of ",
-                     file.version().size.value_or(0), " bytes");
+    const std::string what = absl::StrCat("the server has no more of it after ", before, " of ",
+                                          file.version().size.value_or(0), " bytes");
     QUANTRY_RETURN_IF_ERROR(file.StartOver());
     return absl::UnavailableError(what);
   }

@@ -59,8 +59,8 @@ Usage UsageOf(const fs::path& folder) {
 std::vector<Usage> ScanEntries(const fs::path& objects) {
   std::vector<Usage> entries;
   std::error_code error;
-  for (fs::directory_iterator folders(objects, error); !error && folders != fs::directory_iterator();
-       folders.increment(error)) {
+  for (fs::directory_iterator folders(objects, error);
+       !error && folders != fs::directory_iterator(); folders.increment(error)) {
     entries.push_back(UsageOf(folders->path()));
   }
   std::sort(entries.begin(), entries.end(),
@@ -110,8 +110,7 @@ absl::StatusOr<std::unique_ptr<ObjectCache>> ObjectCache::Open(const RemoteOptio
 absl::StatusOr<FileLock> ObjectCache::LockEntry(const std::string& hash, absl::string_view uri) {
   absl::Duration waited;
   while (true) {
-    QUANTRY_ASSIGN_OR_RETURN(std::optional<FileLock> lock,
-                             FileLock::Try(folder_ / "locks" / hash));
+    QUANTRY_ASSIGN_OR_RETURN(std::optional<FileLock> lock, FileLock::Try(folder_ / "locks" / hash));
     if (lock) return *std::move(lock);
     if (IsInterrupted(options_)) {
       return absl::CancelledError("interrupted while another process fetches a dataset");
@@ -150,12 +149,11 @@ absl::Status ObjectCache::FetchLocked(const RemoteObject& object, absl::string_v
     if (stored->sha256 == sha256) return absl::OkStatus();
     stored.reset();
   }
-  const DownloadPlan plan{
-      .file = entry.partial,
-      .notes = entry.partial_notes,
-      .known = stored,
-      .admit = [&](int64_t bytes) { return Admit(bytes, entry); },
-      .progress = progress};
+  const DownloadPlan plan{.file = entry.partial,
+                          .notes = entry.partial_notes,
+                          .known = stored,
+                          .admit = [&](int64_t bytes) { return Admit(bytes, entry); },
+                          .progress = progress};
   for (int tries_left = 2;; --tries_left) {
     const absl::Time start = absl::Now();
     QUANTRY_ASSIGN_OR_RETURN(std::optional<StoredObject> fetched,
@@ -175,8 +173,8 @@ absl::Status ObjectCache::FetchLocked(const RemoteObject& object, absl::string_v
     QUANTRY_RETURN_IF_ERROR(entry.RemovePartial());
     if (tries_left > 1) continue;  // the way may have damaged it
     return absl::InvalidArgumentError(absl::StrCat(
-        object.uri, ": its SHA-256 is ", fetched->sha256, ", the parameter 'sha256' says ", sha256,
-        "; it was fetched twice: correct the parameter, or put the right file there"));
+        object.uri, ": its SHA-256 is ", fetched->sha256, ", and should be ", sha256,
+        "; it was fetched twice: correct the hash, or put the right file there"));
   }
 }
 
@@ -185,7 +183,8 @@ absl::Status ObjectCache::Admit(int64_t bytes, const Entry& entry) {
     const std::string others =
         asked_bytes_ > 0 ? absl::StrCat(", others of the dataset ", asked_bytes_) : "";
     return absl::FailedPreconditionError(absl::StrCat(
-        "it has ", bytes, " bytes", others, ", and all copies of remote datasets may take ", options_.cache_bytes,
+        "it has ", bytes, " bytes", others, ", and all copies of remote datasets may take ",
+        options_.cache_bytes,
         "; let them take more (--dataset-cache-bytes of the worker), or use fewer objects"));
   }
   return MakeRoom(bytes, entry);

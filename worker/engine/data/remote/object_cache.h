@@ -51,8 +51,7 @@ class ObjectCache {
   ObjectCache(std::filesystem::path folder, const RemoteOptions& options, HttpClient& client)
       : folder_(std::move(folder)), options_(options), client_(client) {}
   absl::StatusOr<FileLock> LockEntry(const std::string& hash, absl::string_view uri);
-  absl::Status FetchLocked(const RemoteObject& object, absl::string_view sha256,
-                           const Entry& entry,
+  absl::Status FetchLocked(const RemoteObject& object, absl::string_view sha256, const Entry& entry,
                            const std::function<void(int64_t, int64_t)>& progress);
   absl::Status Admit(int64_t bytes, const Entry& entry);
   absl::Status MakeRoom(int64_t bytes, const Entry& keep);  // `bytes` for the entry `keep`

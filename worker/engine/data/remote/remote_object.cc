@@ -14,7 +14,8 @@
 namespace quantry::engine {
 namespace {
 
-constexpr size_t kMaxListingBytes = size_t{16} << 20;  // of a page; S3 has up to 1000 objects on one
+constexpr size_t kMaxListingBytes = size_t{16}
+                                    << 20;  // of a page; S3 has up to 1000 objects on one
 constexpr size_t kMaxObjects = 100'000;
 
 RemoteObject MakeObject(const RemoteLocation& location, const std::string& path) {
@@ -30,8 +31,8 @@ absl::StatusOr<std::string> FetchPage(const HttpRequest& request, HttpClient& cl
       request, [](const HttpResponse&) { return absl::OkStatus(); },
       [&page](absl::string_view piece) {
         if (page.size() + piece.size() > kMaxListingBytes) {
-          return absl::InvalidArgumentError(absl::StrCat(
-              "a page of the listing is larger than ", kMaxListingBytes, " bytes"));
+          return absl::InvalidArgumentError(
+              absl::StrCat("a page of the listing is larger than ", kMaxListingBytes, " bytes"));
         }
         absl::StrAppend(&page, piece);
         return absl::OkStatus();
@@ -76,7 +77,8 @@ absl::StatusOr<std::vector<RemoteObject>> ListObjects(const RemoteLocation& loca
     const HttpRequest request =
         endpoint.ListObjects(location.authority, prefix, page.continuation_token);
     QUANTRY_RETURN_IF_ERROR(WithRetries(
-        options, location.ToString(), [] { return 0; }, [&]() -> absl::Status {
+        options, location.ToString(), [] { return 0; },
+        [&]() -> absl::Status {
           QUANTRY_ASSIGN_OR_RETURN(const std::string text, FetchPage(request, client));
           QUANTRY_ASSIGN_OR_RETURN(page, ParseS3Page(text));
           return absl::OkStatus();
@@ -93,7 +95,8 @@ absl::StatusOr<std::vector<RemoteObject>> ListObjects(const RemoteLocation& loca
     }
     if (objects.size() > kMaxObjects) {
       return absl::InvalidArgumentError(absl::StrCat(location.ToString(), " holds more than ",
-                                                     kMaxObjects, " objects; pack them in larger "
+                                                     kMaxObjects,
+                                                     " objects; pack them in larger "
                                                      "ones, or name a range of them"));
     }
   } while (!page.continuation_token.empty());

@@ -23,10 +23,9 @@ std::string S3Code(const std::string& body) {
   const size_t end = body.find("</Code>");
   if (start == std::string::npos || end == std::string::npos || end < start + 6) return "";
   const std::string code = body.substr(start + 6, end - start - 6);
-  const bool plain =
-      code.size() <= 64 && std::all_of(code.begin(), code.end(), [](char c) {
-        return absl::ascii_isalnum(static_cast<unsigned char>(c));
-      });
+  const bool plain = code.size() <= 64 && std::all_of(code.begin(), code.end(), [](char c) {
+                       return absl::ascii_isalnum(static_cast<unsigned char>(c));
+                     });
   return plain ? code : "";
 }
 
@@ -91,10 +90,11 @@ absl::Status ErrorOfResponse(const HttpResponse& response, bool is_s3) {
   if (status == 401 || status == 403) {
     return absl::PermissionDeniedError(absl::StrCat(
         what,
-        is_s3 ? ": check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION "
-                "on the worker, and that they may read and list this bucket"
-              : ": it may not be read without credentials; make it readable, or use s3://, for "
-                "which the worker has credentials"));
+        is_s3
+            ? ": check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION "
+              "on the worker, and that they may read and list this bucket"
+            : ": it may not be read without credentials; make it readable, or use s3://, for "
+              "which the worker has credentials"));
   }
   if (status >= 300 && status < 400) {
     return absl::InvalidArgumentError(

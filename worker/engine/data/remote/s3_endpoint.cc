@@ -38,9 +38,8 @@ std::string First(const RemoteOptions& options, std::initializer_list<const char
 }
 
 bool IsPlain(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isgraph(static_cast<unsigned char>(c));
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); });
 }
 
 absl::StatusOr<std::string> ReadBase(const RemoteOptions& options) {

@@ -65,8 +65,8 @@ absl::Status DecodeEntity(absl::string_view entity, std::string* text) {
   absl::string_view number = entity;
   const bool is_hex = absl::ConsumePrefix(&number, "#x");
   const bool is_decimal = !is_hex && absl::ConsumePrefix(&number, "#");
-  const bool is_number = is_hex ? absl::SimpleHexAtoi(number, &code)
-                                : is_decimal && absl::SimpleAtoi(number, &code);
+  const bool is_number =
+      is_hex ? absl::SimpleHexAtoi(number, &code) : is_decimal && absl::SimpleAtoi(number, &code);
   if (!is_number || code == 0 || code > 0x10FFFF) return Bad("a character in it is unknown");
   AppendUtf8(code, text);
   return absl::OkStatus();
@@ -80,8 +80,7 @@ absl::StatusOr<std::string> DecodeXml(absl::string_view raw) {
     if (ampersand == absl::string_view::npos) break;
     const size_t end = raw.find(';', ampersand);
     if (end == absl::string_view::npos) return Bad("a character in it is cut short");
-    QUANTRY_RETURN_IF_ERROR(
-        DecodeEntity(raw.substr(ampersand + 1, end - ampersand - 1), &text));
+    QUANTRY_RETURN_IF_ERROR(DecodeEntity(raw.substr(ampersand + 1, end - ampersand - 1), &text));
     raw.remove_prefix(end + 1);
   }
   return text;

@@ -15,8 +15,8 @@ struct S3Page {
   std::string continuation_token;  // of the next page; empty: this is the last
 };
 
-// Reads the answer to ListObjectsV2: a ListBucketResult in XML, its keys encoded as in URLs where it
-// says so. INVALID_ARGUMENT: it is none, or says that there is more and not how to ask for it.
+// Reads the answer to ListObjectsV2: a ListBucketResult in XML, its keys encoded as in URLs where
+// it says so. INVALID_ARGUMENT: it is none, or says that there is more and not how to ask for it.
 absl::StatusOr<S3Page> ParseS3Page(absl::string_view xml);
 
 }  // namespace quantry::engine

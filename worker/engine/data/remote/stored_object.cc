@@ -45,8 +45,7 @@ absl::Status WriteStoredObject(const StoredObject& object, const std::filesystem
                {"sha256", object.sha256}};
   if (object.size) json["size"] = *object.size;
   // Headers may hold any bytes.
-  return WriteFileAtomically(
-      file, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  return WriteFileAtomically(file, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace quantry::engine

@@ -151,12 +151,11 @@ TEST_F(ObjectCacheTest, AnInterruptedFetchGoesOnInTheNextProcess) {
   options_.interrupted = [&] { return seen > 0; };
   const auto client = HttpClient::Create(options_).value();
   const auto cache = ObjectCache::Open(options_, *client).value();
-  const absl::Status status =
-      cache->Fetch(Object("rate=50000"), "", scratch_.path() / "x",
-                   [&](int64_t done, int64_t total) {
-                     EXPECT_EQ(total, static_cast<int64_t>(kBytes));
-                     seen = done;
-                   });
+  const absl::Status status = cache->Fetch(Object("rate=50000"), "", scratch_.path() / "x",
+                                           [&](int64_t done, int64_t total) {
+                                             EXPECT_EQ(total, static_cast<int64_t>(kBytes));
+                                             seen = done;
+                                           });
   EXPECT_TRUE(absl::IsCancelled(status)) << status;
   EXPECT_FALSE(fs::exists(scratch_.path() / "x"));
   options_.interrupted = nullptr;

@@ -38,9 +38,12 @@ TEST(S3EndpointTest, RequestsAreSignedIfThereAreCredentials) {
   const auto open = S3Endpoint::FromEnvironment(TestRemoteOptions("/none")).value();
   EXPECT_FALSE(open.GetObject("bucket", "k").signature.has_value());
   EXPECT_TRUE(open.GetObject("bucket", "k").headers.empty());
-  const auto closed = S3Endpoint::FromEnvironment(TestRemoteOptions(
-      "/none", {{"AWS_ACCESS_KEY_ID", "id"}, {"AWS_SECRET_ACCESS_KEY", "secret"},
-                {"AWS_SESSION_TOKEN", "token"}, {"AWS_REGION", "eu-west-1"}})).value();
+  const auto closed =
+      S3Endpoint::FromEnvironment(TestRemoteOptions("/none", {{"AWS_ACCESS_KEY_ID", "id"},
+                                                              {"AWS_SECRET_ACCESS_KEY", "secret"},
+                                                              {"AWS_SESSION_TOKEN", "token"},
+                                                              {"AWS_REGION", "eu-west-1"}}))
+          .value();
   const HttpRequest request = closed.ListObjects("bucket", "a/b", "x&y");
   ASSERT_TRUE(request.signature.has_value());
   EXPECT_EQ(request.signature->region, "eu-west-1");

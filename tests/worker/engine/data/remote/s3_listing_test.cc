@@ -35,8 +35,9 @@ TEST(S3ListingTest, KeysAreTakenAsTheyAreWhereTheyAreNotEncoded) {
 }
 
 TEST(S3ListingTest, AnEmptyBucketIsNoError) {
-  const auto page = ParseS3Page("<ListBucketResult><IsTruncated>false</IsTruncated>"
-                                "</ListBucketResult>");
+  const auto page = ParseS3Page(
+      "<ListBucketResult><IsTruncated>false</IsTruncated>"
+      "</ListBucketResult>");
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_TRUE(page->keys.empty());
 }

@@ -38,6 +38,7 @@ TestServer::TestServer(const std::string& script, const std::vector<std::string>
   ProcessOptions options;
   options.arguments = {"/usr/bin/python3", std::string(QUANTRY_TEST_SERVER_FOLDER) + "/" + script};
   options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  options.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}};
   auto started = Process::Start(options);
   if (!started.ok()) {
     ADD_FAILURE() << started.status();
