@@ -4,15 +4,16 @@
 #include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "worker/engine/script/aten_table.h"
+#include "worker/engine/script/plain_operators.h"
 
 namespace quantry::engine {
 namespace {
@@ -21,115 +22,17 @@ namespace jit = torch::jit;
 
 constexpr int64_t kMaxSteps = 200000;
 
-// Operators on numbers, lists and strings, and what can be asked of a tensor's shape and type.
-// Nothing else is run: a file must not reach the file system or allocate at will.
-constexpr std::array<absl::string_view, 51> kPlain = {"aten::Bool",
-                                                      "aten::Float",
-                                                      "aten::Int",
-                                                      "aten::__and__",
-                                                      "aten::__contains__",
-                                                      "aten::__getitem__",
-                                                      "aten::__is__",
-                                                      "aten::__isnot__",
-                                                      "aten::__not__",
-                                                      "aten::__or__",
-                                                      "aten::__range_length",
-                                                      "aten::__derive_index",
-                                                      "aten::add",
-                                                      "aten::append",
-                                                      "aten::ceil",
-                                                      "aten::copy",
-                                                      "aten::dim",
-                                                      "aten::div",
-                                                      "aten::eq",
-                                                      "aten::extend",
-                                                      "aten::floor",
-                                                      "aten::floor_divide",
-                                                      "aten::floordiv",
-                                                      "aten::format",
-                                                      "aten::ge",
-                                                      "aten::gt",
-                                                      "aten::insert",
-                                                      "aten::is_floating_point",
-                                                      "aten::items",
-                                                      "aten::keys",
-                                                      "aten::le",
-                                                      "aten::len",
-                                                      "aten::lt",
-                                                      "aten::mul",
-                                                      "aten::ne",
-                                                      "aten::neg",
-                                                      "aten::numel",
-                                                      "aten::pow",
-                                                      "aten::remainder",
-                                                      "aten::reverse",
-                                                      "aten::size",
-                                                      "aten::slice",
-                                                      "aten::sqrt",
-                                                      "aten::str",
-                                                      "aten::sub",
-                                                      "aten::values",
-                                                      "prim::device",
-                                                      "prim::dtype",
-                                                      "prim::max",
-                                                      "prim::min",
-                                                      "prim::requires_grad"};
-
-constexpr std::array<absl::string_view, 10> kAsksShape = {
-    "aten::dim",           "aten::is_floating_point",
-    "aten::len",           "aten::numel",
-    "aten::size",          "aten::__is__",
-    "prim::device",        "prim::dtype",
-    "prim::requires_grad", "aten::__isnot__"};
-
-// What may be computed at once where no tensor takes part but those that numbers alone have made:
-// masks, positions. The sizes are checked before.
-constexpr std::array<absl::string_view, 26> kOnConstants = {
-    "aten::new_zeros", "aten::new_ones", "aten::new_full",    "aten::zeros",   "aten::ones",
-    "aten::arange",    "aten::full",     "aten::slice",       "aten::select",  "aten::fill_",
-    "aten::zero_",     "aten::view",     "aten::reshape",     "aten::permute", "aten::transpose",
-    "aten::unsqueeze", "aten::squeeze",  "aten::contiguous",  "aten::sub",     "aten::add",
-    "aten::ne",        "aten::eq",       "aten::masked_fill", "aten::copy_",   "aten::flatten",
-    "aten::to"};
-constexpr int64_t kMaxConstantElements = int64_t{1} << 24;
-
-// These make a tensor of sizes that they are told; the position of the sizes. Negative: none.
-int64_t SizesPosition(absl::string_view op) {
-  if (absl::StartsWith(op, "aten::new_")) return 1;
-  return op == "aten::zeros" || op == "aten::ones" || op == "aten::full" ? 0 : -1;
-}
-
-void CheckConstantSize(absl::string_view op, const jit::Stack& stack) {
-  double elements = 1.0;
-  if (const int64_t position = SizesPosition(op); position >= 0) {
-    for (const int64_t size : stack.at(static_cast<size_t>(position)).toIntVector()) {
-      elements *= static_cast<double>(size);
-    }
-  } else if (op == "aten::arange") {
-    elements = 0.0;
-    for (const c10::IValue& value : stack) {
-      if (value.isScalar()) elements += std::abs(value.toScalar().toDouble());
-    }
-  }
-  TORCH_CHECK(elements <= kMaxConstantElements, "makes a tensor of more than ",
-              kMaxConstantElements, " elements");
-}
-
-template <size_t n>
-bool Contains(const std::array<absl::string_view, n>& list, absl::string_view op) {
-  return std::find(list.begin(), list.end(), op) != list.end();
-}
-
 // "model.py:12", of the Python source where the file tells it.
 std::string SourceLine(const jit::Node& node) {
   jit::SourceRange range = node.sourceRange();
   if (const auto original = range.findSourceRangeThatGenerated()) range = *original;
   const auto place = range.file_line_col();
   if (!place.has_value()) return "";
-  std::string text = range.text().str();
-  if (const size_t end = text.find('\n'); end != std::string::npos) text.resize(end);
-  if (text.size() > 120) text.resize(120);
-  return absl::StrCat(" at ", std::get<0>(*place), ":", std::get<1>(*place), ": ", text);
+  const auto& source = range.source();
+  std::string line = source->get_line(source->lineno_for_offset(range.start())).str();
+  absl::StripAsciiWhitespace(&line);
+  if (line.size() > 120) line.resize(120);
+  return absl::StrCat(" at ", std::get<0>(*place), ":", std::get<1>(*place), ": ", line);
 }
 
 bool IsTensorList(const c10::IValue& value) {
@@ -153,6 +56,16 @@ c10::IValue Made(absl::string_view kind, const c10::Type& type, const jit::Stack
 jit::Stack Elements(const c10::IValue& value) {
   if (value.isTuple()) return jit::Stack(value.toTupleRef().elements());
   return value.toListRef().vec();
+}
+
+Lanes ListOf(const std::vector<Operand>& operands) {
+  Lanes lists;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    c10::List<at::Tensor> list;
+    for (const Operand& operand : operands) list.push_back(operand.lanes[lane]);
+    lists[lane] = list;
+  }
+  return lists;
 }
 
 // Numbers that a trace computed as tensors.
@@ -228,8 +141,8 @@ bool ScriptInterpreter::DispatchStructure(const jit::Node& node) {
     Set(node.output(), Get(node.input(0)));
   } else if (kind == "aten::warn") {
     return true;
-  } else if (kind == "aten::is_grad_enabled") {
-    Set(node.output(), {true, true});  // no short cuts of inference
+  } else if (const std::optional<bool> answer = FixedAnswer(kind)) {
+    Set(node.output(), {*answer, *answer});
   } else if (kind == "prim::Uninitialized") {
     Set(node.output(), {});
   } else if (kind == "prim::RaiseException") {
@@ -339,13 +252,12 @@ void ScriptInterpreter::RunAten(const jit::Node& node) {
       !computed && std::all_of(arguments.begin(), arguments.end(), [](const auto& a) {
         return !a[0].isTensor() || a[0].toTensor().dim() == 0;
       });
-  const bool makes = SizesPosition(kind) >= 0 || kind == "aten::arange";
-  if (makes ||
-      (tensors && plain && Contains(kOnConstants, kind) && !(small && Contains(kPlain, kind)))) {
-    return RunOnConstants(node);
-  }
-  if (!tensors || Contains(kAsksShape, kind) || on_list) return RunPlain(node);
-  if (small && Contains(kPlain, kind)) return RunPlain(node);
+  const bool on_constants =
+      tensors && plain && RunsOnConstants(kind) && !(small && IsPlainOperator(kind));
+  if (MakesConstant(kind) || on_constants) return RunOnConstants(node);
+  TORCH_CHECK(!computed || !AsksValue(kind), "depends on the values of a tensor");
+  if (!tensors || AsksShape(kind) || on_list) return RunPlain(node);
+  if (small && IsPlainOperator(kind)) return RunPlain(node);
   Lower(node, std::move(arguments), computed);
 }
 
@@ -359,26 +271,30 @@ void ScriptInterpreter::Lower(const jit::Node& node, std::vector<Lanes> argument
     return Set(node.output(), arguments[0]);  // BatchNorm counts its batches
   }
   if (in_place) row = FindAtenRow(name);
-  TORCH_CHECK(row != nullptr && node.outputs().size() == 1, "is not supported");
+  const bool several = node.outputs().size() > 1;
+  TORCH_CHECK(row != nullptr && (!several || row->lower_list != nullptr), "is not supported");
   const Lanes self = arguments[0];
   AtenCall call(lowering_, std::move(arguments));
-  if (row->lower_list != nullptr) {
-    Lanes lists;
+  if (several || row->lower == nullptr) {
     const std::vector<Operand> results = row->lower_list(call);
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      c10::List<at::Tensor> list;
-      for (const Operand& result : results) list.push_back(result.lanes[lane]);
-      lists[lane] = list;
-    }
     for (const Operand& result : results) {
       if (row->view) lowering_.MarkView(result, self);
     }
-    return Set(node.output(), lists);
+    return several ? SetOutputs(node, results) : Set(node.output(), ListOf(results));
   }
   const Operand result = row->lower(call);
   if (in_place) return Set(node.output(), lowering_.Overwrite(self, result));
   if (row->view) lowering_.MarkView(result, self);
   Set(node.output(), lowering_.ToLanes(result));
+}
+
+void ScriptInterpreter::SetOutputs(const jit::Node& node, const std::vector<Operand>& results) {
+  TORCH_CHECK(results.size() == node.outputs().size(), "has ", results.size(), " results, ",
+              node.outputs().size(), " are expected");
+  for (size_t i = 0; i < results.size(); ++i) {
+    const bool absent = results[i].value == nullptr;
+    Set(node.outputs()[i], absent ? Lanes{} : lowering_.ToLanes(results[i]));
+  }
 }
 
 void ScriptInterpreter::RunOnConstants(const jit::Node& node) {
@@ -395,7 +311,7 @@ void ScriptInterpreter::RunOnConstants(const jit::Node& node) {
 }
 
 void ScriptInterpreter::RunPlain(const jit::Node& node) {
-  TORCH_CHECK(Contains(kPlain, node.kind().toQualString()), "is not supported");
+  TORCH_CHECK(IsPlainOperator(node.kind().toQualString()), "is not supported");
   const c10::FunctionSchema& schema = node.schema();
   std::vector<Lanes> results(node.outputs().size());
   for (size_t lane = 0; lane < kLanes; ++lane) {
@@ -404,11 +320,6 @@ void ScriptInterpreter::RunPlain(const jit::Node& node) {
       c10::IValue value = Get(node.inputs()[i])[lane];
       const bool wants_tensor = i < schema.arguments().size() &&
                                 schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType;
-      if (value.isTensor() && lowering_.IsComputed(value.toTensor())) {
-        const std::string kind = node.kind().toQualString();
-        TORCH_CHECK(kind != "aten::Int" && kind != "aten::Float" && kind != "aten::Bool",
-                    "depends on the values of a tensor");
-      }
       stack.push_back(wants_tensor ? AsTensor(value) : value);
     }
     if (schema.is_vararg()) stack.push_back(static_cast<int64_t>(node.inputs().size()));
