@@ -49,3 +49,20 @@ function(quantry_test name)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
+
+# What torch itself writes or computes: tests/tools/SCRIPT.py puts it into FOLDER, beside the build
+# folders of all presets and once for all of them.
+function(quantry_torch_files script folder)
+  cmake_path(SET path NORMALIZE ${CMAKE_BINARY_DIR}/../${folder})
+  add_test(NAME quantry_${script}
+           COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/tools/${script}.py ${path})
+  set_tests_properties(quantry_${script} PROPERTIES
+                       FIXTURES_SETUP ${folder} LABELS parity TIMEOUT 900)
+endfunction()
+
+# A test that reads these files; its code knows the path as DEFINE.
+function(quantry_reads_torch_files test folder define)
+  cmake_path(SET path NORMALIZE ${CMAKE_BINARY_DIR}/../${folder})
+  target_compile_definitions(${test} PRIVATE ${define}="${path}")
+  set_tests_properties(${test} PROPERTIES FIXTURES_REQUIRED ${folder})
+endfunction()

@@ -16,6 +16,7 @@ constexpr Name kLabelLevels[] = {"fine", "coarse"};
 constexpr DatasetParameter kHoldout = {"holdout", RealNumber{0.1, 0.001, 0.999}};
 constexpr DatasetParameter kSplit = {"split", OneOf{kSplits}};
 constexpr DatasetParameter kClassList = {"class_list", FreeText{}};
+constexpr DatasetParameter kClassMap = {"class_map", FreeText{}};
 constexpr DatasetParameter kLimit = {"limit", WholeNumber{kMaxLimit, 1, kMaxLimit}};
 
 constexpr DatasetParameter kFraction = {"fraction", RealNumber{1.0, 1e-6, 1.0}};
@@ -30,6 +31,7 @@ constexpr DatasetParameter kListedPictures[] = {{"task", OneOf{kClassesOrNone}},
                                                 kHoldout,
                                                 kSplit,
                                                 kClassList,
+                                                kClassMap,
                                                 kClasses,
                                                 kFraction,
                                                 kSplitSeed,
@@ -43,9 +45,9 @@ constexpr DatasetParameter kGlyphs[] = {
     {"difficulty", RealNumber{1.0, 0.0, 2.0}},
     {"color", WholeNumber{1, 0, 1}},
 };
-constexpr DatasetParameter kDividedFiles[] = {kClasses, kFraction, kSplitSeed, kLimit};
+constexpr DatasetParameter kDividedFiles[] = {kClassMap, kClasses, kFraction, kSplitSeed, kLimit};
 constexpr DatasetParameter kCifar100[] = {
-    {"labels", OneOf{kLabelLevels}}, kClasses, kFraction, kSplitSeed, kLimit};
+    {"labels", OneOf{kLabelLevels}}, kClassMap, kClasses, kFraction, kSplitSeed, kLimit};
 constexpr DatasetParameter kCsv[] = {{"root", FreeText{}},
                                      {"header", WholeNumber{0, 0, 1}},
                                      {"task", OneOf{kTasks}},
@@ -53,6 +55,7 @@ constexpr DatasetParameter kCsv[] = {{"root", FreeText{}},
                                      kHoldout,
                                      kSplit,
                                      kClassList,
+                                     kClassMap,
                                      kClasses,
                                      kFraction,
                                      kSplitSeed,
@@ -64,6 +67,7 @@ constexpr DatasetParameter kArrays[] = {{"inputs", FreeText{}},
                                         kHoldout,
                                         kSplit,
                                         kClassList,
+                                        kClassMap,
                                         kClasses,
                                         kFraction,
                                         kSplitSeed,
@@ -80,18 +84,52 @@ constexpr DatasetScheme kSchemes[] = {
     {"arrays", "arrays:///path/to/file.npz?...", "", kArrays},
 };
 
+constexpr RemoteScheme kRemoteSchemes[] = {
+    {"http", "http://host/path/train-{000..099}.tar", false},
+    {"https", "https://host/path/train-{000..099}.tar", false},
+    {"s3", "s3://bucket/path/train-{000..099}.tar", true},
+};
+
+constexpr Name kTarEndings[] = {".tar"};
+constexpr Name kArrayEndings[] = {".npz", ".npy", ".safetensors"};
+constexpr Name kNpyEndings[] = {".npy"};
+constexpr Name kCsvEndings[] = {".csv"};
+constexpr Name kIdxEndings[] = {"ubyte", "ubyte.gz"};
+constexpr Name kCifarEndings[] = {".bin", ".txt"};
+
+// Of several that a prefix may stand for the first is the default.
+constexpr RemoteFormat kRemoteFormats[] = {
+    {"wds", kTarEndings, kTarEndings}, {"arrays", kArrayEndings, kNpyEndings},
+    {"csv", kCsvEndings, {}},          {"mnist", {}, kIdxEndings},
+    {"cifar10", {}, kCifarEndings},    {"cifar100", {}, kCifarEndings},
+};
+constexpr Name kFormatNames[] = {"auto", "wds", "arrays", "csv", "mnist", "cifar10", "cifar100"};
+constexpr DatasetParameter kRemoteParameters[] = {{"format", OneOf{kFormatNames}},
+                                                  {"sha256", HexDigest{}}};
+
 }  // namespace
 
 absl::Span<const DatasetScheme> DatasetSchemes() { return kSchemes; }
+absl::Span<const RemoteScheme> RemoteSchemes() { return kRemoteSchemes; }
+absl::Span<const RemoteFormat> RemoteFormats() { return kRemoteFormats; }
+absl::Span<const DatasetParameter> RemoteParameters() { return kRemoteParameters; }
 
 std::vector<absl::string_view> DatasetSchemeNames() {
   std::vector<absl::string_view> names;
   for (const DatasetScheme& scheme : kSchemes) names.push_back(scheme.name);
+  for (const RemoteScheme& scheme : kRemoteSchemes) names.push_back(scheme.name);
   return names;
 }
 
 const DatasetScheme* FindDatasetScheme(absl::string_view name) {
   for (const DatasetScheme& scheme : kSchemes) {
+    if (scheme.name == name) return &scheme;
+  }
+  return nullptr;
+}
+
+const RemoteScheme* FindRemoteScheme(absl::string_view name) {
+  for (const RemoteScheme& scheme : kRemoteSchemes) {
     if (scheme.name == name) return &scheme;
   }
   return nullptr;

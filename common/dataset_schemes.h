@@ -28,11 +28,12 @@ struct RealNumber {
 struct OneOf {
   absl::Span<const absl::string_view> names;  // the first is the fallback
 };
-struct FreeText {};  // not empty; the fallback is ""
+struct FreeText {};   // not empty; the fallback is ""
+struct HexDigest {};  // a SHA-256 as 64 lower-case hex digits; the fallback is ""
 
 struct DatasetParameter {
   absl::string_view name;
-  std::variant<WholeNumber, RealNumber, OneOf, FreeText> value;
+  std::variant<WholeNumber, RealNumber, OneOf, FreeText, HexDigest> value;
 };
 
 struct DatasetScheme {
@@ -43,12 +44,33 @@ struct DatasetScheme {
   absl::Span<const DatasetParameter> parameters;
 };
 
-// All of them, in the order in which messages name them.
+// A place elsewhere: what its URIs name is fetched and then read by one of the schemes above.
+struct RemoteScheme {
+  absl::string_view name;
+  absl::string_view form;
+  bool lists;  // whether what lies below a prefix can be listed
+};
+
+// How fetched objects are read.
+struct RemoteFormat {
+  absl::string_view scheme;                            // of DatasetSchemes()
+  absl::Span<const absl::string_view> endings;         // of the name of one object that is this
+  absl::Span<const absl::string_view> folder_endings;  // of those that a prefix stands for
+};
+
+// Those that read files, in the order in which messages name them.
 absl::Span<const DatasetScheme> DatasetSchemes();
+absl::Span<const RemoteScheme> RemoteSchemes();
+absl::Span<const RemoteFormat> RemoteFormats();
+// What URIs of remote schemes may say beside the parameters of the scheme that reads.
+absl::Span<const DatasetParameter> RemoteParameters();
+
+// Of both kinds of schemes.
 std::vector<absl::string_view> DatasetSchemeNames();
 
 // Null if there is no such scheme.
 const DatasetScheme* FindDatasetScheme(absl::string_view name);
+const RemoteScheme* FindRemoteScheme(absl::string_view name);
 
 }  // namespace quantry
 

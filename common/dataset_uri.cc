@@ -1,5 +1,6 @@
 #include "common/dataset_uri.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/nearest_name.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 
 namespace quantry {
@@ -62,6 +64,10 @@ std::string Complaint(const FreeText&, const std::string& text) {
   return text.empty() ? "any text that is not empty" : "";
 }
 
+std::string Complaint(const HexDigest&, const std::string& text) {
+  return IsSha256Hex(text) ? "" : "a SHA-256 as 64 lower-case hex digits";
+}
+
 }  // namespace
 
 absl::StatusOr<DatasetUri> DatasetUri::Parse(absl::string_view text) {
@@ -75,7 +81,8 @@ absl::StatusOr<DatasetUri> DatasetUri::Parse(absl::string_view text) {
   DatasetUri uri;
   const absl::string_view scheme = text.substr(0, colon);
   uri.scheme_ = FindDatasetScheme(scheme);
-  if (uri.scheme_ == nullptr) {
+  const RemoteScheme* const remote = FindRemoteScheme(scheme);
+  if (uri.scheme_ == nullptr && remote == nullptr) {
     const std::vector<absl::string_view> names = DatasetSchemeNames();
     return absl::InvalidArgumentError(absl::StrCat(
         "dataset URI '", text.substr(0, 120), "': unknown scheme '", scheme.substr(0, 40), "'",
@@ -83,14 +90,38 @@ absl::StatusOr<DatasetUri> DatasetUri::Parse(absl::string_view text) {
   }
   const absl::string_view rest = text.substr(colon + 3);
   const size_t question = rest.find('?');
-  QUANTRY_ASSIGN_OR_RETURN(uri.path_, DecodePercent(rest.substr(0, question)));
+  const absl::string_view place = rest.substr(0, question);
   if (question != absl::string_view::npos) {
     QUANTRY_RETURN_IF_ERROR(uri.ReadParameters(rest.substr(question + 1)));
   }
-  QUANTRY_RETURN_IF_ERROR(uri.CheckPath());
+  if (remote != nullptr) {
+    QUANTRY_RETURN_IF_ERROR(uri.ReadRemote(*remote, place));
+  } else {
+    QUANTRY_ASSIGN_OR_RETURN(uri.path_, DecodePercent(place));
+    QUANTRY_RETURN_IF_ERROR(uri.CheckPath());
+  }
   QUANTRY_RETURN_IF_ERROR(uri.CheckParameters());
   QUANTRY_RETURN_IF_ERROR(uri.CheckEffects());
   return uri;
+}
+
+absl::Status DatasetUri::ReadRemote(const RemoteScheme& scheme, absl::string_view rest) {
+  const size_t slash = std::min(rest.find('/'), rest.size());
+  QUANTRY_ASSIGN_OR_RETURN(path_, DecodePercent(rest.substr(slash)));
+  QUANTRY_ASSIGN_OR_RETURN(remote_, MakeRemoteLocation(scheme, rest.substr(0, slash), path_));
+  path_ = remote_->path;
+  const std::string* const given = Find("format");
+  QUANTRY_ASSIGN_OR_RETURN(const RemoteFormat format,
+                           FormatOf(*remote_, given == nullptr ? "auto" : *given));
+  scheme_ = FindDatasetScheme(format.scheme);
+  folder_endings_ = format.folder_endings;
+  return absl::OkStatus();
+}
+
+DatasetUri DatasetUri::FetchedTo(std::string path) const {
+  DatasetUri fetched = *this;
+  fetched.path_ = std::move(path);
+  return fetched;
 }
 
 absl::Status DatasetUri::ReadParameters(absl::string_view query) {
@@ -125,11 +156,11 @@ absl::Status DatasetUri::CheckPath() const {
 absl::Status DatasetUri::CheckParameters() const {
   std::vector<absl::string_view> known;
   for (const DatasetParameter& parameter : scheme_->parameters) known.push_back(parameter.name);
+  if (remote_) {
+    for (const DatasetParameter& parameter : RemoteParameters()) known.push_back(parameter.name);
+  }
   for (const auto& [key, value] : parameters_) {
-    const DatasetParameter* found = nullptr;
-    for (const DatasetParameter& parameter : scheme_->parameters) {
-      if (parameter.name == key) found = &parameter;
-    }
+    const DatasetParameter* const found = FindParameter(key);
     if (found == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat("dataset URI: unknown parameter '", key, "'",
                                                      DidYouMean(key, known),
@@ -145,6 +176,11 @@ absl::Status DatasetUri::CheckParameters() const {
 }
 
 absl::Status DatasetUri::CheckEffects() const {
+  if (remote_ && Has("sha256") && (remote_->is_prefix() || remote_->is_range())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset URI: parameter 'sha256' is of one object, and ",
+                     remote_->ToString(), " names several; remove it"));
+  }
   if (!Has("holdout") || !Has("split") || Text("split") != "all") return absl::OkStatus();
   return absl::InvalidArgumentError(
       "dataset URI: parameter 'holdout' has no effect with split=all; remove it");
@@ -155,10 +191,19 @@ const std::string* DatasetUri::Find(absl::string_view key) const {
   return found == parameters_.end() ? nullptr : &found->second;
 }
 
-const DatasetParameter& DatasetUri::ParameterOf(absl::string_view key) const {
+const DatasetParameter* DatasetUri::FindParameter(absl::string_view key) const {
   for (const DatasetParameter& parameter : scheme_->parameters) {
-    if (parameter.name == key) return parameter;
+    if (parameter.name == key) return &parameter;
   }
+  if (!remote_) return nullptr;
+  for (const DatasetParameter& parameter : RemoteParameters()) {
+    if (parameter.name == key) return &parameter;
+  }
+  return nullptr;
+}
+
+const DatasetParameter& DatasetUri::ParameterOf(absl::string_view key) const {
+  if (const DatasetParameter* const parameter = FindParameter(key)) return *parameter;
   return scheme_->parameters.at(scheme_->parameters.size());  // throws: a mistake in a reader
 }
 

@@ -105,8 +105,10 @@ constexpr QuantKey<QuantConfig> kKeys[] = {
     {.name = "activation_bits",
      .meaning = "Bits of an activation.",
      .allowed = kBitsAllowed,
-     .effect = "Symmetric: integers from -q to q, q = 2^(bits-1) - 1; else 2^bits of them. More "
-               "than 8 bits are stored in 16. Profiles tensorrt and openvino: 8; paddle: up to 8.",
+     .effect =
+         "Symmetric: integers from -q to q, q = 2^(bits-1) - 1, with 8 and 16 bits from -q - 1 "
+         "(not with PACT, nor in profile paddle); else 2^bits of them. More than 8 bits are "
+         "stored in 16. Profiles tensorrt and openvino: 8; paddle: up to 8.",
      .read = kReadConfig<&QuantConfig::activation_bits, ReadQuantBits>,
      .write = kWriteConfig<&QuantConfig::activation_bits>},
     {.name = "dtype",

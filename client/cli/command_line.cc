@@ -52,8 +52,9 @@ void AddSubmit(CLI::App& app, CommandLine& line) {
       .add_option("--model", options->model,
                   "ONNX file, builtin:NAME[?classes=N&width=F], or job:ID for its float model")
       ->required();
-  command.add_option("--weights", options->weights,
-                     "For builtin:NAME: safetensors or ONNX file with torchvision's names");
+  command.add_option(
+      "--weights", options->weights,
+      "For builtin:NAME: safetensors, ONNX or TorchScript file with torchvision's names");
   command
       .add_option("--dataset", options->dataset,
                   "Folder, or a URI such as file:///path, csv:///list.csv, wds:///shards,\n"

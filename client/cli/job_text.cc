@@ -117,23 +117,36 @@ std::string WorstLayersTable(const v1::Result& result) {
   return absl::StrCat("\n", table.Render());
 }
 
-// A row per layer, by rank, and two columns per width.
+// What a layer costs, beside SQNR: top-1, for data without classes the loss, without labels
+// nothing.
+std::string TaskColumn(const v1::Sensitivity& sensitivity) {
+  return sensitivity.has_float_top1() ? "Top-1" : sensitivity.has_float_loss() ? "Loss" : "";
+}
+
+std::string TaskFigure(const v1::LayerSensitivity& layer) {
+  if (layer.has_top1()) return FormatShare(layer.top1());
+  return layer.has_loss() ? absl::StrFormat("%.4g", layer.loss()) : "-";
+}
+
+// A row per layer, by rank, and one or two columns per width.
 std::string SensitivityTable(const v1::Sensitivity& sensitivity) {
   std::vector<TextTable::Column> columns = {
       {"#", Align::kRight}, {"Layer, quantized alone"}, {"Operator"}, {"Weights", Align::kRight}};
   std::vector<std::vector<std::string>> rows;
   std::optional<std::string> first_layer;
+  const std::string task = TaskColumn(sensitivity);
   for (const v1::LayerSensitivity& layer : sensitivity.layers()) {
     if (!first_layer) first_layer = layer.layer();
     if (layer.layer() == *first_layer) {
-      columns.push_back({absl::StrCat("Top-1 at ", layer.bits()), Align::kRight});
-      columns.push_back({"SQNR", Align::kRight});
+      const std::string width = absl::StrCat(" at ", layer.bits());
+      if (!task.empty()) columns.push_back({task + width, Align::kRight});
+      columns.push_back({task.empty() ? "SQNR" + width : "SQNR", Align::kRight});
     }
     if (rows.empty() || rows.back()[1] != layer.layer()) {
       rows.push_back({absl::StrCat(layer.rank()), layer.layer(), layer.op_type(),
                       layer.weights() > 0 ? FormatCount(layer.weights()) : "-"});
     }
-    rows.back().push_back(layer.has_top1() ? FormatShare(layer.top1()) : "-");
+    if (!task.empty()) rows.back().push_back(TaskFigure(layer));
     rows.back().push_back(layer.has_sqnr_db() ? absl::StrFormat("%.1f dB", layer.sqnr_db()) : "-");
   }
   if (rows.empty()) return "";
@@ -146,6 +159,8 @@ std::string SensitivityTable(const v1::Sensitivity& sensitivity) {
       absl::StrCat("\nSensitivity on ", FormatCount(sensitivity.examples()), " examples");
   if (sensitivity.has_float_top1()) {
     absl::StrAppend(&text, ", float top-1 ", FormatShare(sensitivity.float_top1()));
+  } else if (sensitivity.has_float_loss()) {
+    absl::StrAppend(&text, absl::StrFormat(", float loss %.4g", sensitivity.float_loss()));
   }
   return absl::StrCat(text, "\n", table.Render());
 }

@@ -60,8 +60,8 @@ absl::Status SetWeights(const std::string& argument, Submission& submission) {
   std::error_code error;
   if (!fs::is_regular_file(argument, error)) {
     return absl::NotFoundError(absl::StrCat("weights '", argument,
-                                            "': there is no such file; allowed: a safetensors or "
-                                            "an ONNX file"));
+                                            "': there is no such file; allowed: a safetensors, an "
+                                            "ONNX or a TorchScript file"));
   }
   submission.model_file = argument;
   submission.is_weights = true;

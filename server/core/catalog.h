@@ -10,9 +10,9 @@ namespace quantry::server {
 // lists mirror the engine's tables, which the server can't include. (Values of quant_config: see
 // common/quant_config.h; datasets: common/dataset_schemes.h.)
 
-absl::Span<const absl::string_view> JobModes();        // "float", "evaluate"
-absl::Span<const absl::string_view> BuiltinModels();   // networks of the zoo
-absl::Span<const absl::string_view> OnnxOperators();   // that the engine evaluates
+absl::Span<const absl::string_view> JobModes();       // "float", "evaluate"
+absl::Span<const absl::string_view> BuiltinModels();  // networks of the zoo
+absl::Span<const absl::string_view> OnnxOperators();  // that the engine evaluates or inlines
 
 // Largest Resources.device_count.
 inline constexpr int kMaxDeviceCount = 64;

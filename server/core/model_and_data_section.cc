@@ -36,8 +36,8 @@ void CheckBuiltin(const v1::BuiltinModel& builtin, Violations& violations) {
   if (builtin.has_weights()) {
     violations.Require(IsSha256Hex(builtin.weights()), "spec.model.builtin.weights",
                        Quoted(builtin.weights()),
-                       "64 lower-case hex digits: the SHA-256 of an uploaded safetensors or ONNX "
-                       "file");
+                       "64 lower-case hex digits: the SHA-256 of an uploaded safetensors, ONNX or "
+                       "TorchScript file");
   }
   violations.Require(builtin.has_weights() || !builtin.new_classifier(),
                      "spec.model.builtin.new_classifier", "true",

@@ -52,10 +52,12 @@ void CheckDeviceCount(const v1::JobSpec& spec, Violations& violations) {
   violations.Require(count >= 0 && count <= kMaxDeviceCount, "spec.resources.device_count", count,
                      absl::StrCat("0 to ", kMaxDeviceCount));
   if (count <= 1 || count > kMaxDeviceCount) return;
-  const bool trains = spec.mode() == v1::MODE_FLOAT || spec.mode() == v1::MODE_QAT;
+  const bool trains = spec.mode() == v1::MODE_FLOAT || spec.mode() == v1::MODE_QAT ||
+                      spec.mode() == v1::MODE_MIXED_PRECISION;
   violations.Require(trains, "spec.resources.device_count",
                      absl::StrCat(count, " with ", v1::Mode_Name(spec.mode())),
-                     "more than 1 with MODE_FLOAT and MODE_QAT, which train");
+                     "more than 1 with MODE_FLOAT, MODE_QAT and MODE_MIXED_PRECISION, which "
+                     "train");
   violations.Require(spec.resources().device_kind() == "cpu", "spec.resources.device_kind",
                      absl::StrCat("'", spec.resources().device_kind(), "'"),
                      "'cpu' where device_count is larger than 1");

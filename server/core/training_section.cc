@@ -175,6 +175,7 @@ void CheckTrainingOptions(const v1::TrainingOptions& training, v1::Mode mode,
   CheckLoss(training, check);
   CheckEvaluation(training, check);
   if (training.has_distillation()) CheckDistillation(training.distillation(), check);
+  check.OneOf("precision", training.precision(), {"float32", "bf16", "float64"});
   const std::string& schedule = training.schedule();
   check.OneOf("schedule", schedule, {"cosine", "step", "polynomial", "constant"});
   const bool trains_quantized = mode == v1::MODE_QAT || mode == v1::MODE_MIXED_PRECISION;

@@ -107,13 +107,14 @@ absl::Status JobController::CheckModelBlob(const std::string& sha256) {
 absl::Status JobController::CheckWeightsBlob(const std::string& sha256) {
   QUANTRY_ASSIGN_OR_RETURN(const auto reader, state_.blobs.Open(sha256));
   QUANTRY_ASSIGN_OR_RETURN(const std::string head, reader->Read(kOnnxHeadBytes));
-  if (LooksLikeSafetensors(head) || CheckOnnxHead(head, reader->size()).ok()) {
+  if (LooksLikeSafetensors(head) || LooksLikeTorchScript(head) ||
+      CheckOnnxHead(head, reader->size()).ok()) {
     return absl::OkStatus();
   }
   return BadRequestError("MODEL_INVALID",
                          {{"spec.model.builtin.weights",
-                           "the file holds neither safetensors nor an ONNX model; of what "
-                           "torch.save wrote, store the state_dict as safetensors"}});
+                           "the file holds neither safetensors nor an ONNX or TorchScript "
+                           "model"}});
 }
 
 absl::StatusOr<v1::Job> JobController::Present(const JobRecord& record) {

@@ -25,11 +25,13 @@
 #include "common/quant_config.h"
 #include "common/status_macros.h"
 #include "worker/engine/evaluate/executor.h"
+#include "worker/engine/export/deployed_model.h"
 #include "worker/engine/export/to_qdq.h"
 #include "worker/engine/export/write_onnx.h"
 #include "worker/engine/import/import_onnx.h"
 #include "worker/engine/passes/annotate.h"
 #include "worker/engine/passes/insert_fake_quant.h"
+#include "worker/engine/passes/quantize_outputs.h"
 #include "worker/engine/script/import_script.h"
 #include "worker/engine/train/optimizer.h"
 
@@ -152,7 +154,9 @@ absl::StatusOr<Json> Quantize(const fs::path& path, const Reference& reference) 
   const at::Tensor& inputs = reference.at("input");
   QUANTRY_ASSIGN_OR_RETURN(Graph graph, Import(path, inputs));
   QUANTRY_ASSIGN_OR_RETURN(const at::Tensor plain, Answers(graph, inputs, RunPhase::kEvaluate));
-  QUANTRY_ASSIGN_OR_RETURN(const QuantPlan plan, Annotate(graph, QuantConfig{}, {}));
+  const QuantConfig config;
+  QUANTRY_ASSIGN_OR_RETURN(QuantPlan plan, Annotate(graph, config, {}));
+  FitToProfile(graph, config, plan);
   InsertFakeQuant(graph, plan);
   Json result = CountLayers(graph);
   QUANTRY_RETURN_IF_ERROR(
@@ -161,7 +165,9 @@ absl::StatusOr<Json> Quantize(const fs::path& path, const Reference& reference) 
   for (Value* parameter : graph.initializers(InitializerRole::kParameter)) {
     at::Tensor(parameter->tensor()).requires_grad_(false);
   }
-  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor answers, Answers(graph, inputs, RunPhase::kEvaluate));
+  QUANTRY_ASSIGN_OR_RETURN(const Graph deployed, DeployedModel(graph));
+  QUANTRY_ASSIGN_OR_RETURN(const at::Tensor answers,
+                           Answers(deployed, inputs, RunPhase::kEvaluate));
   const at::Tensor labels = reference.at("labels");
   const auto share = [](const at::Tensor& hits) {
     return hits.to(at::kDouble).mean().item<double>();

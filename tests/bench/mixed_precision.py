@@ -3,23 +3,23 @@
 bit operations. Writes a Markdown section.
 
 usage: mixed_precision.py --trainer build/release/bin/quantry-trainer
-           [--work FOLDER] [--output FILE.md] [--seeds 0,1,2] [--bits 5,3] [--quick]
+           [--work FOLDER] [--output FILE.md] [--seeds 0,1,2] [--bits 5,3]
+           [--network mobilenet_v2] [--width 0.5] [--quick]
 
 --quick: one seed, few pictures, one epoch: shows that it runs, not how good anything is.
 """
 import argparse
 import json
 import pathlib
-import statistics
-import subprocess
 import time
 
-FULL = {"train": 3000, "val": 1000, "float_epochs": 12, "epochs": 2, "seeds": "0,1,2", "bits": "5,3"}
-QUICK = {"train": 256, "val": 64, "float_epochs": 1, "epochs": 1, "seeds": "0", "bits": "4"}
-RECIPE = {"batchSize": 32, "learningRate": 0.005, "calibrationBatches": 8}
-WIDTH = 0.25
-NOTES = """ResNet-18 of width {width} on glyphs (10 classes, 48 pixels, {train} training and {val} evaluation
-pictures), {float_epochs} epochs in float, then {epochs} of QAT from the same float model with the same recipe: batch
+import trainer_runs
+
+FULL = {"train": 2400, "val": 2000, "float_train": 12000, "float_epochs": 8, "epochs": 3, "seeds": "0,1,2", "bits": "5,3"}
+QUICK = {"train": 320, "val": 64, "float_train": 1200, "float_epochs": 4, "epochs": 1, "seeds": "0", "bits": "4"}
+RECIPE = {"batchSize": 32, "learningRate": 0.005, "schedule": "cosine", "calibrationBatches": 8}
+NOTES = """{network} of width {width} on glyphs (10 classes, 32 pixels, {train} training and {val} evaluation
+pictures), {float_epochs} epochs in float with {float_train} pictures, then {epochs} of QAT from the same float model with the same recipe: batch
 {batchSize}, rate {learningRate}, cosine, `channel_wise_abs_max` weights, `moving_average_abs_max` activations. Layers were
 measured on the first 512 evaluation pictures. "Same mean": `mean_weight_bits` equal to the uniform width, the input
 of a layer with the bits of its weight. "Weights only": the same, but all inputs have the uniform width. "Same
@@ -30,19 +30,12 @@ and standard deviation of {seed_count} seeds; float: {float_top1:.2f}. Made by `
 
 
 def run(args, name, job, model_path=None):
-    """The report of one run; runs that are done already are not repeated."""
-    folder = args.work / name
-    report = folder / "report.json"
-    if not report.exists():
-        spec = {"job": job}
-        if model_path:
-            spec["modelPath"] = str(model_path)
-        args.work.mkdir(parents=True, exist_ok=True)
-        spec_file = args.work / f"{name}.json"
-        spec_file.write_text(json.dumps(spec))
-        subprocess.run([args.trainer, "--spec", spec_file, "--output", folder], check=True,
-                       stdout=subprocess.DEVNULL)
-    return json.loads(report.read_text())
+    return trainer_runs.run(args.trainer, args.work, name, job, model_path)
+
+
+def pictures(train, val):
+    return {"trainUri": f"synthetic://glyphs?classes=10&size=32&train={train}&val={val}&seed=11"
+                        "&difficulty=0.35", "randomCrop": False, "randomFlip": False}
 
 
 def quantized_job(data, settings, seed, bits, extra):
@@ -71,14 +64,10 @@ def uniform_operations(args, data, float_model, settings, bits):
     return macs * bits * bits
 
 
-def text(values):
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{100 * statistics.mean(values):.2f} ± {100 * spread:.2f}"
-
-
-def render(settings, seeds, float_report, seconds, names, rows):
+def render(args, settings, seeds, float_report, seconds, names, rows):
     lines = ["## Mixed precision", "", NOTES.format(
-        **settings | RECIPE | {"width": WIDTH, "seed_count": len(seeds), "minutes": seconds / 60,
+        **settings | RECIPE | {"network": args.network, "width": args.width,
+                               "seed_count": len(seeds), "minutes": seconds / 60,
                                "float_top1": 100 * float_report["accuracy"]["float_top1"]})]
     lines.append("| bits | " + " | ".join(names) + " |")
     lines.append("|" + " --- |" * (len(names) + 1))
@@ -93,16 +82,18 @@ def main():
     parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--seeds")
     parser.add_argument("--bits")
+    parser.add_argument("--network", default="mobilenet_v2")
+    parser.add_argument("--width", type=float, default=0.5)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     settings = QUICK if args.quick else FULL
     seeds = [int(seed) for seed in (args.seeds or settings["seeds"]).split(",")]
     widths = [int(bits) for bits in (args.bits or settings["bits"]).split(",")]
     start = time.monotonic()
-    data = {"trainUri": f"synthetic://glyphs?classes=10&size=48&train={settings['train']}"
-                        f"&val={settings['val']}&seed=1", "randomCrop": False}
+    data = pictures(settings["train"], settings["val"])
     float_report = run(args, "float", {
-        "mode": "MODE_FLOAT", "model": {"builtin": {"name": "resnet18", "width": WIDTH}}, "data": data,
+        "mode": "MODE_FLOAT", "model": {"builtin": {"name": args.network, "width": args.width}}, 
+        "data": pictures(settings["float_train"], settings["val"]),
         "training": dict(RECIPE, epochs=settings["float_epochs"], learningRate=0.03)})
     float_model = args.work / "float" / "model.float.onnx"
 
@@ -124,11 +115,11 @@ def main():
             note = f", mean {mixed['mean_weight_bits']:.2f} bits" if name == "same operations" else ""
             if name == "same mean":
                 note = f", {mixed['bit_operations'] / operations:.2f} × operations"
-            cells.append(text(scores) + note)
+            cells.append(trainer_runs.percent(scores) + note)
             print(bits, name, cells[-1], flush=True)
         rows.append(cells)
         # After each width, so that a run that is cut short leaves what it has.
-        section = render(settings, seeds, float_report, time.monotonic() - start, names, rows)
+        section = render(args, settings, seeds, float_report, time.monotonic() - start, names, rows)
         if args.output:
             args.output.write_text(section)
     print(section)

@@ -11,7 +11,7 @@ DIGITS_HELD_OUT = 597
 def make_glyphs(folder, trainer, size, train, val):
     """Characters drawn by Quantry itself."""
     uri = (f"synthetic://glyphs?classes=10&size={size}&train={train}&val={val}&seed=11"
-           "&difficulty=0.5")
+           "&difficulty=0.35")
     subprocess.run([trainer, "dataset", uri, "--output", folder], check=True,
                    stdout=subprocess.DEVNULL)
 

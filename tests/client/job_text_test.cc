@@ -82,6 +82,32 @@ TEST(JobTextTest, SensitivityIsARankedTable) {
   EXPECT_THAT(text, Not(HasSubstr("File size")));
 }
 
+TEST(JobTextTest, SensitivityOfDataWithoutClassesShowsLossOrSqnrAlone) {
+  v1::Job job = SampleJob();
+  job.mutable_spec()->set_mode(v1::MODE_SENSITIVITY);
+  v1::Result& result = *job.mutable_result();
+  result.Clear();
+  v1::Sensitivity& sensitivity = *result.mutable_sensitivity();
+  sensitivity.set_examples(64);
+  sensitivity.set_float_loss(0.25);
+  v1::LayerSensitivity& row = *sensitivity.add_layers();
+  row.set_layer("stem");
+  row.set_bits(4);
+  row.set_loss(0.375);
+  row.set_sqnr_db(12);
+  const std::string losses = ResultTable(job);
+  EXPECT_THAT(losses, HasSubstr("Sensitivity on 64 examples, float loss 0.25\n"));
+  EXPECT_THAT(losses, HasSubstr("Loss at 4"));
+  EXPECT_THAT(losses, HasSubstr("0.375"));
+  sensitivity.clear_float_loss();
+  row.clear_loss();
+  const std::string unlabelled = ResultTable(job);
+  EXPECT_THAT(unlabelled, HasSubstr("Sensitivity on 64 examples\n"));
+  EXPECT_THAT(unlabelled, HasSubstr("SQNR at 4"));
+  EXPECT_THAT(unlabelled, HasSubstr("12.0 dB"));
+  EXPECT_THAT(unlabelled, Not(HasSubstr("Loss")));
+}
+
 TEST(JobTextTest, MixedPrecisionShowsTheChosenBits) {
   v1::Job job = SampleJob();
   job.mutable_spec()->set_mode(v1::MODE_MIXED_PRECISION);

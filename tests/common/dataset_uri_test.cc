@@ -47,7 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BadUri{"", "has no scheme"}, BadUri{"/data/pictures", "write file:///"},
         BadUri{"://x", "has no scheme"},
-        BadUri{"s3://bucket/x", "unknown scheme 's3'; allowed: file, synthetic"},
+        BadUri{"gs://bucket/x", "unknown scheme 'gs'; allowed: file, synthetic"},
+        BadUri{"gs://bucket/x", "https, s3"},
         BadUri{"fil:///x", "did you mean 'file'"}, BadUri{"file://host/x", "absolute path"},
         BadUri{"file://", "absolute path"}, BadUri{"file:///tmp%zz", "two hex digits"},
         BadUri{"file:///tmp%0", "two hex digits"}, BadUri{"file:///tmp%00", "%00"},
@@ -76,6 +77,88 @@ INSTANTIATE_TEST_SUITE_P(
         BadUri{"mnist:///x?limit=0", "from 1"}, BadUri{"csv:///x?header=yes", "from 0 to 1"},
         BadUri{"csv:///x?root=", "not empty"},
         BadUri{"wds:///x?holdout=0.5&split=all", "has no effect"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Remote, BadUriTest,
+    testing::Values(
+        BadUri{"https://host", "path of an object is missing"},
+        BadUri{"https:///a.tar", "'' is no HOST or HOST:PORT"},
+        BadUri{"https://ho st/a.tar", "'ho st' is no HOST"},
+        BadUri{"https://host:0/a.tar", "'host:0' is no HOST"},
+        BadUri{"https://host:65536/a.tar", "'host:65536'"},
+        BadUri{"https://host:/a.tar", "'host:'"}, BadUri{"https://[::1/a.tar", "'[::1'"},
+        BadUri{"https://host/d/", "https can't list one; name an object or a range"},
+        BadUri{"https://host/../a.tar", "'.' and '..' are not allowed"},
+        BadUri{"https://host/a/%2e%2E/b.tar", "'.' and '..' are not allowed"},
+        BadUri{"https://host/{0..1}/a.tar", "last part of the path alone"},
+        BadUri{"https://host/a.zip", "ends in none of .tar, .npz, .npy, .safetensors, .csv"},
+        BadUri{"https://host/a.zip", "parameter 'format' what it is: wds, arrays, csv"},
+        BadUri{"https://host/a.tar?format=zip", "'zip', which is not read from one object"},
+        BadUri{"https://host/a.tar?format=mnist", "allowed: wds, arrays, csv"},
+        BadUri{"https://host/a.tar?inputs=x", "unknown parameter 'inputs'"},
+        BadUri{"https://host/a.tar?sha256=abc", "64 lower-case hex digits"},
+        BadUri{"https://host/a%zz.tar", "two hex digits"},
+        BadUri{"https://host/a%00.tar", "%00"},
+        BadUri{"s3://b/a.tar", "'b' is no name of a bucket"},
+        BadUri{"s3://Bucket/a.tar", "'Bucket' is no name of a bucket"},
+        BadUri{"s3://bucket:80/a.tar", "is no name of a bucket"},
+        BadUri{"s3://-bucket/a.tar", "is no name of a bucket"},
+        BadUri{"s3://buc..ket/a.tar", "is no name of a bucket"},
+        BadUri{"s3://bucket/d/?format=csv", "not read from a prefix; allowed: wds, arrays, mnist"},
+        BadUri{"s3://bucket/d/?sha256="
+               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+               "'sha256' is of one object"},
+        BadUri{"https://h/a-{0..9}.tar?sha256="
+               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+               "'sha256' is of one object"}));
+
+TEST(DatasetUriTest, UsersAndPasswordsAreRefusedAndNotRepeated) {
+  for (const char* uri : {"https://user:hidden@host/a.tar", "https://hidden@host/a.tar",
+                          "s3://hidden@bucket/a.tar", "http://user:hid%zzden@host/a"}) {
+    const absl::Status status = DatasetUri::Parse(uri).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("must not stand in the URI"));
+    EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("hid")));
+  }
+}
+
+TEST(DatasetUriTest, RemotePlacesAreReadByWhatTheyEndIn) {
+  const auto uri = DatasetUri::Parse("https://Host.Example:8443/a%20b/train-{00..11}.tar?limit=5");
+  ASSERT_TRUE(uri.ok()) << uri.status();
+  EXPECT_EQ(uri->scheme().name, "wds");
+  ASSERT_TRUE(uri->remote().has_value());
+  EXPECT_EQ(uri->remote()->ToString(), "https://host.example:8443/a b/train-{00..11}.tar");
+  EXPECT_EQ(uri->remote()->folder(), "/a b/");
+  EXPECT_EQ(uri->remote()->name(), "train-{00..11}.tar");
+  EXPECT_EQ(uri->Integer("limit"), 5);
+  EXPECT_EQ(uri->Text("sha256"), "");
+  const DatasetUri fetched = uri->FetchedTo("/copies/x.tar");
+  EXPECT_EQ(fetched.path(), "/copies/x.tar");
+  EXPECT_EQ(fetched.Integer("limit"), 5);
+  EXPECT_TRUE(fetched.remote().has_value());
+  const std::pair<const char*, const char*> cases[] = {
+      {"http://127.0.0.1/x.npz?target=y", "arrays"}, {"http://[::1]:80/x.npy", "arrays"},
+      {"s3://my.bucket-1/x.safetensors", "arrays"},  {"s3://bucket", "wds"},
+      {"s3://bucket/d/?format=mnist", "mnist"},      {"https://h/list.csv?root=%2Fd", "csv"},
+      {"https://h/download?format=wds", "wds"},      {"s3://bucket/d/?format=cifar100", "cifar100"},
+  };
+  for (const auto& [text, scheme] : cases) {
+    const auto parsed = DatasetUri::Parse(text);
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(parsed->scheme().name, scheme) << text;
+  }
+}
+
+TEST(DatasetSchemesTest, EveryRemoteSchemesFormIsOneThatParses) {
+  for (const RemoteScheme& scheme : RemoteSchemes()) {
+    EXPECT_TRUE(DatasetUri::Parse(scheme.form).ok()) << DatasetUri::Parse(scheme.form).status();
+    EXPECT_EQ(FindRemoteScheme(scheme.name), &scheme);
+    EXPECT_EQ(FindDatasetScheme(scheme.name), nullptr);
+  }
+  for (const RemoteFormat& format : RemoteFormats()) {
+    EXPECT_NE(FindDatasetScheme(format.scheme), nullptr) << format.scheme;
+  }
+}
 
 TEST(DatasetSchemesTest, EverySchemesFormIsOneThatParses) {
   for (const DatasetScheme& scheme : DatasetSchemes()) {

@@ -122,5 +122,22 @@ TEST(ScriptFuzz, Import) {
       {.name = "torchscript_import", .seeds = Seeds(), .mutate = MutateArchive, .read = Read}, 300);
 }
 
+// Parameters by name, and every element of them.
+absl::Status ReadTensors(const std::string& bytes) {
+  const auto tensors = ReadTorchScriptTensors(bytes);
+  if (!tensors.ok()) return tensors.status();
+  for (const auto& [name, tensor] : *tensors) tensor.detach().clone();
+  return absl::OkStatus();
+}
+
+TEST(ScriptFuzz, Weights) {
+  at::set_num_threads(1);
+  ExpectNoFuzzFailures({.name = "torchscript_weights",
+                        .seeds = Seeds(),
+                        .mutate = MutateArchive,
+                        .read = ReadTensors},
+                       300);
+}
+
 }  // namespace
 }  // namespace quantry::engine

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Writes what the test of weights by name compares with: torchvision's networks as safetensors.
+"""Writes what the test of weights by name compares with: torchvision's networks in two formats.
 
 usage: torchvision_weights.py FOLDER
 
 FOLDER/NETWORK.safetensors            the state_dict, 10 classes, float32; ResNet-34 in float16 and
                                       ResNet-50 in bfloat16
+FOLDER/NETWORK.pt                     the same as TorchScript, ResNet-18 and MobileNetV2 traced, the
+                                      others scripted
 FOLDER/NETWORK.reference.safetensors  "input" [2, 3, 96, 96] and the "logits" of that network
 
 Existing output is kept if this script has not changed since.
@@ -19,6 +21,7 @@ import torchvision
 from torchvision.ops import Conv2dNormActivation
 
 CLASSES, SIZE = 10, 96
+TRACED = ("mobilenet_v2", "resnet18")
 DTYPES = {"resnet34": torch.float16, "resnet50": torch.bfloat16}
 
 
@@ -70,10 +73,10 @@ def write_network(name, folder):
     images = torch.randn(2, 3, SIZE, SIZE)
     with torch.no_grad():
         logits = model.double()(images.double()).float()
-    dtype = DTYPES.get(name, torch.float32)
-    state = {key: tensor.to(dtype) if tensor.is_floating_point() else tensor
-             for key, tensor in model.state_dict().items()}
-    safetensors_file.write(folder / f"{name}.safetensors", state)
+    model = model.to(DTYPES.get(name, torch.float32))
+    safetensors_file.write(folder / f"{name}.safetensors", model.state_dict())
+    script = torch.jit.trace(model, images) if name in TRACED else torch.jit.script(model)
+    script.save(str(folder / f"{name}.pt"))
     safetensors_file.write(folder / f"{name}.reference.safetensors",
                            {"input": images, "logits": logits})
 

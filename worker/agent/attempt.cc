@@ -75,6 +75,8 @@ absl::Status Attempt::Prepare() {
   *spec.mutable_job() = work_.job().spec();
   spec.set_device(device_);
   for (const std::string& root : environment_.options.dataset_roots) spec.add_dataset_roots(root);
+  spec.set_dataset_cache(environment_.folder.datasets().string());
+  spec.set_dataset_cache_bytes(environment_.options.dataset_cache_bytes);
   QUANTRY_RETURN_IF_ERROR(FetchModel(spec));
   QUANTRY_RETURN_IF_ERROR(FetchCheckpoint(spec));
   std::string json;

@@ -15,6 +15,7 @@ namespace quantry::agent {
 //   lock               held by the running worker
 //   worker-id          its name, chosen at the first start
 //   cache/SHA256       model files
+//   datasets/          copies of remote datasets, which trainers look after
 //   jobs/JOB/ATTEMPT/  one attempt's files; removed when it is over
 // Thread-safe.
 class DataFolder {
@@ -29,6 +30,7 @@ class DataFolder {
 
   const std::string& worker_id() const { return worker_id_; }  // [a-z0-9-]{1,63}
   std::filesystem::path cache() const { return path_ / "cache"; }
+  std::filesystem::path datasets() const { return path_ / "datasets"; }  // made by who uses it
 
   // Makes an empty folder for an attempt and returns its absolute path.
   absl::StatusOr<std::filesystem::path> MakeAttemptFolder(const v1::Lease& lease) const;

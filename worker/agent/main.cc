@@ -57,13 +57,18 @@ void DefineFlags(CLI::App& app, ProgramOptions& options, double& stop_grace) {
   app.add_option("--metrics", options.metrics, "Address of the Prometheus endpoint, host:port")
       ->envname("QUANTRY_WORKER_METRICS");
   app.add_option("--dataset-root", worker.dataset_roots,
-                 "Folder below which file:// datasets may lie; repeatable; none: anywhere")
+                 "Folder, or https://host/path/ or s3://bucket/, below which datasets may lie; "
+                 "repeatable; none: anywhere")
       ->envname("QUANTRY_DATASET_ROOT");
   app.add_option("--trainer", worker.trainer, "The quantry-trainer program")
       ->envname("QUANTRY_TRAINER")
       ->capture_default_str();
   app.add_option("--cache-bytes", worker.cache_bytes, "Size of the model cache")
       ->envname("QUANTRY_CACHE_BYTES")
+      ->capture_default_str();
+  app.add_option("--dataset-cache-bytes", worker.dataset_cache_bytes,
+                 "Size of the cache of datasets that are fetched")
+      ->envname("QUANTRY_DATASET_CACHE_BYTES")
       ->capture_default_str();
   app.add_option("--stop-grace", stop_grace, "Seconds from SIGTERM to SIGKILL of a trainer")
       ->envname("QUANTRY_STOP_GRACE")

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/dataset_schemes.h"
 
 namespace quantry::agent {
 namespace {
@@ -18,6 +19,13 @@ bool IsDeviceName(absl::string_view device) {
          std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// "https://host", "s3://bucket/prefix/".
+bool IsRemoteRoot(absl::string_view root) {
+  const size_t end = root.find("://");
+  return end != absl::string_view::npos && FindRemoteScheme(root.substr(0, end)) != nullptr &&
+         root.size() > end + 3 && root[end + 3] != '/';
+}
+
 }  // namespace
 
 absl::Status WorkerOptions::Validate() const {
@@ -29,10 +37,16 @@ absl::Status WorkerOptions::Validate() const {
   }
   if (trainer.empty()) return absl::InvalidArgumentError("trainer is empty; give a program");
   for (const std::string& root : dataset_roots) {
-    if (!std::filesystem::path(root).is_absolute()) {
+    if (!std::filesystem::path(root).is_absolute() && !IsRemoteRoot(root)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("dataset-root is '", root, "'; it must be an absolute path"));
+          absl::StrCat("dataset-root is '", root,
+                       "'; it must be an absolute path, or http://, https:// or s3:// and what "
+                       "datasets may lie below"));
     }
+  }
+  if (dataset_cache_bytes < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset-cache-bytes is ", dataset_cache_bytes, "; it must be at least 1"));
   }
   if (cache_bytes < 0) {
     return absl::InvalidArgumentError(

@@ -18,9 +18,11 @@ struct WorkerOptions {
   std::filesystem::path data_dir;         // identity, model cache, job folders; one worker's alone
   std::string device = "auto";            // "auto", "cpu" or "cuda:N"
   std::filesystem::path trainer;          // the quantry-trainer program
-  // Folders below which file:// datasets may lie; empty: anywhere.
+  // Folders below which datasets of files may lie, and http://, https:// or s3:// URIs below which
+  // those may that are fetched; empty: anywhere.
   std::vector<std::string> dataset_roots;
   int64_t cache_bytes = int64_t{20} << 30;  // of the model cache, the last used file apart; >= 0
+  int64_t dataset_cache_bytes = int64_t{100} << 30;  // of copies of remote datasets; >= 1
   // From SIGTERM to SIGKILL of a trainer; > 0.
   absl::Duration stop_grace = absl::Seconds(10);
   // After the trainer's end on shutdown: how long its checkpoint may take to upload; >= 0.

@@ -19,8 +19,10 @@ using Json = nlohmann::json;
 // What was written: {"split", "folder", "pictures", "classes"}.
 absl::StatusOr<Json> WriteSplit(const DatasetCommand& command, engine::Split split,
                                 const std::string& name) {
+  engine::DatasetOptions data{.split = split};
+  data.remote.log = [](absl::string_view line) { std::cerr << line << std::endl; };
   QUANTRY_ASSIGN_OR_RETURN(const std::unique_ptr<engine::Dataset> dataset,
-                           engine::OpenDataset(command.uri, {.split = split}));
+                           engine::OpenDataset(command.uri, data));
   engine::DatasetWriterOptions options{.limit = command.limit};
   if (isatty(STDERR_FILENO) != 0) {
     options.progress = [&name](int64_t done, int64_t total) {

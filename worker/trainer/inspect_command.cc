@@ -11,8 +11,11 @@
 #include "worker/engine/import/import_onnx.h"
 #include "worker/engine/import/inspect.h"
 #include "worker/engine/passes/annotate.h"
+#include "worker/engine/passes/float_layers.h"
+#include "worker/engine/passes/insert_fake_quant.h"
 #include "worker/engine/script/import_script.h"
 #include "worker/engine/zoo/zoo.h"
+#include "worker/trainer/report.h"
 #include "worker/trainer/run_command.h"
 
 namespace quantry::trainer {
@@ -30,7 +33,10 @@ Json ToJson(const engine::OnnxSummary& summary) {
   Json operators = Json::array();
   Json unsupported = Json::array();
   for (const auto& entry : summary.operators) {
-    operators.push_back({{"op", entry.op}, {"count", entry.count}, {"supported", entry.supported}});
+    operators.push_back({{"op", entry.op},
+                         {"count", entry.count},
+                         {"supported", entry.supported},
+                         {"inlined", entry.inlined}});
     if (!entry.supported) unsupported.push_back(entry.op);
   }
   return {{"name", summary.name},
@@ -45,9 +51,11 @@ Json ToJson(const engine::OnnxSummary& summary) {
           {"unsupported", unsupported}};
 }
 
-// The tensors that the default quant_config quantizes, or why there are none.
-void AddQuantized(const absl::StatusOr<engine::Graph>& graph, Json& json) {
+// The tensors that the default quant_config quantizes, or why there are none, and the layers whose
+// weights it leaves in float.
+void AddQuantized(absl::StatusOr<engine::Graph> graph, Json& json) {
   json["quantized"] = Json::array();
+  json["float_layers"] = Json::array();
   if (!graph.ok()) {
     json["error"] = std::string(graph.status().message());
     return;
@@ -65,6 +73,9 @@ void AddQuantized(const absl::StatusOr<engine::Graph>& graph, Json& json) {
                                  {"quantizer", tensor.spec.quantizer},
                                  {"layers", layers}});
   }
+  engine::InsertFakeQuant(*graph, *plan);
+  const auto float_layers = engine::FloatLayers(*graph);
+  if (float_layers.ok()) json["float_layers"] = FloatLayersToJson(*float_layers);
 }
 
 void PrintPorts(const char* title, const Json& ports) {
@@ -83,14 +94,21 @@ void PrintText(const Json& json) {
   std::cout << absl::StrFormat("%-12s%d\n", "parameters", json["parameters"].get<int64_t>())
             << absl::StrFormat("%-12s%d\n", "nodes", json["nodes"].get<int64_t>());
   for (const Json& entry : json["operators"]) {
+    const char* remark = entry["inlined"].get<bool>()     ? "  inlined"
+                         : entry["supported"].get<bool>() ? ""
+                                                          : "  UNSUPPORTED";
     std::cout << absl::StrFormat("  %-28s%6d%s\n", entry["op"].get<std::string>(),
-                                 entry["count"].get<int64_t>(),
-                                 entry["supported"].get<bool>() ? "" : "  UNSUPPORTED");
+                                 entry["count"].get<int64_t>(), remark);
   }
   int64_t weights = 0;
   for (const Json& entry : json["quantized"]) weights += entry["kind"] == "weight" ? 1 : 0;
   std::cout << absl::StrFormat("%-12s%d weights and %d activations\n", "quantized", weights,
                                static_cast<int64_t>(json["quantized"].size()) - weights);
+  for (const Json& layer : json["float_layers"]) {
+    std::cout << absl::StrFormat(
+        "%-12s%s (%s), %d weights\n", "in float", layer["layer"].get<std::string>(),
+        layer["op_type"].get<std::string>(), layer["weights"].get<int64_t>());
+  }
   if (json.contains("error")) {
     std::cout << absl::StrFormat("%-12s%s\n", "error", json["error"].get<std::string>());
   }

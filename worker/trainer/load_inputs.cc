@@ -50,12 +50,16 @@ absl::Status CheckAlike(const Dataset& train, const Dataset& eval) {
       "types and shapes");
 }
 
-absl::StatusOr<Datasets> OpenDatasets(const DataOptions& data) {
+absl::StatusOr<Datasets> OpenDatasets(const DataOptions& data, const RunWatch& watch) {
   Datasets datasets;
-  QUANTRY_ASSIGN_OR_RETURN(
-      datasets.train, engine::OpenDataset(data.train_uri, {.split = Split::kTrain,
-                                                           .allowed_roots = data.allowed_roots}));
-  engine::DatasetOptions eval{.split = Split::kVal, .allowed_roots = data.allowed_roots};
+  engine::DatasetOptions train{.split = Split::kTrain, .allowed_roots = data.allowed_roots};
+  train.remote.cache_folder = data.cache_folder;
+  if (data.cache_bytes) train.remote.cache_bytes = *data.cache_bytes;
+  train.remote.interrupted = watch.interrupted;
+  train.remote.log = watch.log;
+  engine::DatasetOptions eval = train;
+  eval.split = Split::kVal;
+  QUANTRY_ASSIGN_OR_RETURN(datasets.train, engine::OpenDataset(data.train_uri, train));
   if (!data.eval_uri.empty()) eval.class_names = datasets.train->class_names();
   QUANTRY_ASSIGN_OR_RETURN(
       datasets.eval,
@@ -251,10 +255,13 @@ absl::Status CheckMixup(const RunOptions& options, const Dataset& dataset,
 
 }  // namespace
 
-absl::StatusOr<RunInputs> LoadInputs(RunOptions& options) {
+absl::StatusOr<RunInputs> LoadInputs(RunOptions& options, const RunWatch& watch) {
   RunInputs inputs;
-  const auto datasets = OpenDatasets(options.data);
-  QUANTRY_RETURN_IF_ERROR(WithReason(datasets.status(), "DATASET_INVALID"));
+  const auto datasets = OpenDatasets(options.data, watch);
+  const bool fetching_failed =
+      absl::IsUnavailable(datasets.status()) || absl::IsResourceExhausted(datasets.status());
+  QUANTRY_RETURN_IF_ERROR(WithReason(
+      datasets.status(), fetching_failed ? "DATASET_UNAVAILABLE" : "DATASET_INVALID"));
   const Dataset& train = *datasets->train;
   QUANTRY_RETURN_IF_ERROR(WithReason(ResolveTask(options, train, inputs), "DATASET_INVALID"));
   std::vector<engine::ArrayInput> arrays;

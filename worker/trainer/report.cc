@@ -48,15 +48,14 @@ void AddDistribution(const engine::Distribution& distribution, Json& layer) {
 }
 
 Json ToJson(const v1::Sensitivity& sensitivity) {
-  Json json = {{"examples", sensitivity.examples()},
-               {"float_top1", sensitivity.float_top1()},
-               {"float_loss", sensitivity.float_loss()},
-               {"layers", Json::array()}};
+  Json json = {{"examples", sensitivity.examples()}, {"layers", Json::array()}};
+  if (sensitivity.has_float_top1()) json["float_top1"] = sensitivity.float_top1();
+  if (sensitivity.has_float_loss()) json["float_loss"] = sensitivity.float_loss();
   for (const v1::LayerSensitivity& layer : sensitivity.layers()) {
-    Json row = {{"rank", layer.rank()},       {"layer", layer.layer()},
-                {"op_type", layer.op_type()}, {"bits", layer.bits()},
-                {"top1", layer.top1()},       {"loss", layer.loss()},
-                {"weights", layer.weights()}, {"macs", layer.macs()}};
+    Json row = {{"rank", layer.rank()}, {"layer", layer.layer()},     {"op_type", layer.op_type()},
+                {"bits", layer.bits()}, {"weights", layer.weights()}, {"macs", layer.macs()}};
+    if (layer.has_top1()) row["top1"] = layer.top1();
+    if (layer.has_loss()) row["loss"] = layer.loss();
     if (layer.has_sqnr_db()) row["sqnr_db"] = layer.sqnr_db();
     json["layers"].push_back(std::move(row));
   }
@@ -105,6 +104,14 @@ Json LibraryVersions() {
           {"opencv", CV_VERSION}};
 }
 
+Json FloatLayersToJson(const std::vector<engine::FloatLayer>& layers) {
+  Json list = Json::array();
+  for (const engine::FloatLayer& layer : layers) {
+    list.push_back({{"layer", layer.name}, {"op_type", layer.op}, {"weights", layer.weights}});
+  }
+  return list;
+}
+
 std::string MakeReport(const RunRecord& record) {
   Json report = {
       {"settings", record.settings},
@@ -133,6 +140,7 @@ std::string MakeReport(const RunRecord& record) {
       AddDistribution(record.distributions[index], report["layers"].back());
     }
   }
+  report["float_layers"] = FloatLayersToJson(record.float_layers);
   if (record.result.equalized_pairs() > 0) {
     report["equalized_pairs"] = record.result.equalized_pairs();
   }

@@ -8,6 +8,7 @@
 #include "nlohmann/json.hpp"
 #include "quantry/v1/event.pb.h"
 #include "worker/engine/evaluate/distribution.h"
+#include "worker/engine/passes/float_layers.h"
 
 namespace quantry::trainer {
 
@@ -23,6 +24,7 @@ struct RunRecord {
   int64_t corrupt_pictures = 0;
   std::vector<std::string> corrupt_names;  // the first few
   v1::Result result;
+  std::vector<engine::FloatLayer> float_layers;  // whose trained weights were not quantized
   // Of result.layers, in the same order; empty: not measured.
   std::vector<engine::Distribution> distributions;
 };
@@ -32,6 +34,9 @@ double Top1Difference(const v1::Result& result);
 
 // How large that may be at most before a warning is given: 0.1 points.
 inline constexpr double kAllowedTop1Difference = 0.001;
+
+// {"layer", "op_type", "weights"} of each.
+nlohmann::json FloatLayersToJson(const std::vector<engine::FloatLayer>& layers);
 
 // The content of report.json.
 std::string MakeReport(const RunRecord& record);

@@ -39,7 +39,9 @@ struct BuiltinOptions {
 struct DataOptions {
   std::string train_uri;
   std::string eval_uri;                    // empty: the "val" split of train_uri
-  std::vector<std::string> allowed_roots;  // for file://; empty: anywhere
+  std::vector<std::string> allowed_roots;  // see engine::DatasetOptions; empty: anywhere
+  std::filesystem::path cache_folder;      // of remote datasets; empty: see engine::RemoteOptions
+  std::optional<int64_t> cache_bytes;      // likewise
   std::optional<int64_t> image_size;       // pixels, [8, 1024]
   std::array<double, 3> mean = {0.485, 0.456, 0.406};
   std::array<double, 3> std = {0.229, 0.224, 0.225};

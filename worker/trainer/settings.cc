@@ -85,6 +85,7 @@ Json TrainingToJson(const RunOptions& options) {
           {"patience", OrNull(train.patience)},
           {"gradient_clip", OrNull(train.gradient_clip)},
           {"sync_batch_norm", train.sync_batch_norm},
+          {"precision", std::string(engine::NameOf(train.precision))},
           {"seed", train.seed},
           {"checkpoint_steps", OrNull(train.checkpoint_steps)},
           {"calibration_batches", options.calibration_batches},

@@ -131,6 +131,10 @@ absl::Status ReadData(const v1::TrainerSpec& spec, DataOptions& options) {
   options.train_uri = data.train_uri();
   options.eval_uri = data.eval_uri();
   options.allowed_roots.assign(spec.dataset_roots().begin(), spec.dataset_roots().end());
+  options.cache_folder = spec.dataset_cache();
+  if (spec.has_dataset_cache_bytes()) options.cache_bytes = spec.dataset_cache_bytes();
+  QUANTRY_RETURN_IF_ERROR(
+      AtLeast<int64_t>("dataset_cache_bytes", options.cache_bytes.value_or(1), 1));
   if (data.has_image_size()) options.image_size = data.image_size();
   if (data.has_random_crop()) options.random_crop = data.random_crop();
   if (data.has_random_flip()) options.random_flip = data.random_flip();
@@ -249,6 +253,11 @@ absl::Status ReadTraining(const v1::JobSpec& job, RunOptions& options) {
   ReadLoss(training, options);
   ReadEvaluation(training, train);
   QUANTRY_RETURN_IF_ERROR(ReadDistillation(training, options));
+  if (!training.precision().empty()) {
+    auto precision = engine::ParsePrecision(training.precision());
+    QUANTRY_RETURN_IF_ERROR(WithContext(precision.status(), "job.training"));
+    train.precision = *precision;
+  }
   train.seed = static_cast<uint64_t>(training.seed());
   if (job.pact().has_learning_rate_factor()) {
     train.pact_learning_rate_factor = job.pact().learning_rate_factor();

@@ -37,7 +37,8 @@ TEST(SpecValidation, AcceptsWhatIsRight) {
         std::string("mode: MODE_MIXED_PRECISION training { epochs: 3 freeze_after: 0.5 }"
                     "mixed_precision { mean_weight_bits: 5 candidate_bits: [4, 8] }"
                     "sensitivity { max_examples: 9 }"),
-        std::string("mode: MODE_MIXED_PRECISION mixed_precision { size_bytes: 100000 }"),
+        std::string("mode: MODE_MIXED_PRECISION mixed_precision { size_bytes: 100000 }"
+                    "resources { device_kind: 'cpu' device_count: 2 }"),
         std::string("mode: MODE_MIXED_PRECISION mixed_precision { bit_operations: 1e9 }"),
         std::string("sensitivity {} mixed_precision {} ptq {}"),
         std::string("training { freeze_after: 0.5 warmup_epochs: 0.5 gradient_clip: 1 }"),
@@ -113,6 +114,8 @@ TEST(SpecValidation, RefusesEachWrongFieldByName) {
       {"training { patience: 2 }", "spec.training.patience"},
       {"training { evaluate_steps: 2 evaluate_epochs: 1 }", "spec.training.evaluate_epochs"},
       {"training { loss: 'hinge' }", "spec.training.loss"},
+      {"training { precision: 'fp16' }", "spec.training.precision"},
+      {"mode: MODE_PTQ training { precision: 'bf16' }", "spec.training.precision"},
       {"training { huber_delta: 2 }", "spec.training.huber_delta"},
       {"training { distillation { kind: 'js' } }", "spec.training.distillation.kind"},
       {"training { distillation { kind: 'none' } }", "spec.training.distillation"},

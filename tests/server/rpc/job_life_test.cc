@@ -91,11 +91,16 @@ TEST_F(JobLifeTest, ABuiltinModelsWeightsMustBeUploadedAndOfAKnownKind) {
   v1::Job job;
   grpc::ClientContext good;
   EXPECT_TRUE(jobs_->CreateJob(&good, request, &job).ok());
+  builtin.set_weights(StoreBlob("PK\x03\x04, as TorchScript starts"));
+  grpc::ClientContext script;
+  EXPECT_TRUE(jobs_->CreateJob(&script, request, &job).ok());
   builtin.set_weights(StoreBlob("this is a text"));
   grpc::ClientContext text;
   const CallError error = ErrorOf(jobs_->CreateJob(&text, request, &job));
   EXPECT_EQ(error.code, grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(error.info.reason(), "MODEL_INVALID");
+  ASSERT_EQ(error.bad_request.field_violations_size(), 1);
+  EXPECT_EQ(error.bad_request.field_violations(0).field(), "spec.model.builtin.weights");
   builtin.set_weights(std::string(64, '0'));
   grpc::ClientContext missing;
   EXPECT_FALSE(jobs_->CreateJob(&missing, request, &job).ok());

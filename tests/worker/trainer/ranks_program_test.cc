@@ -149,6 +149,29 @@ TEST_F(RanksProgramTest, TwoRanksMakeOneModel) {
   EXPECT_THAT(*report, HasSubstr("\"ranks\": 2"));
 }
 
+// Rank 0 measures layers alone; all train with the bits that it found.
+TEST_F(RanksProgramTest, TwoRanksTrainWithMixedPrecision) {
+  std::string spec = Spec(1);
+  spec.replace(spec.find("MODE_QAT"), 8, "MODE_MIXED_PRECISION");
+  spec.insert(spec.rfind("}}"), R"(}, "mixedPrecision": {"meanWeightBits": 5, "candidateBits": [3, 8])");
+  ASSERT_TRUE(WriteFileAtomically(folder_ / "spec.json", spec).ok());
+  const auto ranks = Start(2);
+  for (const auto &rank : ranks) {
+    const auto exit = rank->WaitFor(kDeadline);
+    ASSERT_TRUE(exit.has_value());
+    EXPECT_TRUE(exit->Succeeded()) << exit->ToString();
+  }
+  v1::Result result;
+  for (const v1::TrainerEvent &event : EventsOf(*ranks[0])) {
+    if (event.has_result())
+      result = event.result();
+  }
+  EXPECT_LE(result.mixed_precision().budget_used(), 5);
+  EXPECT_GT(result.mixed_precision().budget_used(), 3);
+  EXPECT_GT(result.train_seconds(), 0);
+  EXPECT_TRUE(fs::exists(folder_ / "output" / "model.onnx"));
+}
+
 TEST_F(RanksProgramTest, AKilledRankEndsTheOtherAndOneGoesOn) {
   WriteSpec(8);
   auto ranks = Start(2);

@@ -110,7 +110,7 @@ TEST(SpecToOptionsTest, EveryTrainingFieldThatExcludesAnotherArrivesToo) {
                    "accumulateBatches": 3, "emaDecay": 0.99, "batchNormBatches": 5,
                    "freezeBatchNormAfter": 0.5, "freezeObserversAfter": 0.6, "evaluateSteps": 7,
                    "keepBest": true, "patience": 2, "mixup": 0.3, "loss": "huber",
-                   "huberDelta": 0.5, "syncBatchNorm": false,
+                   "huberDelta": 0.5, "syncBatchNorm": false, "precision": "bf16",
                    "distillation": {"kind": "mse", "weight": 2, "temperature": 4, "taskWeight": 0,
                                     "features": ["a", "b"], "featureWeight": 3}}},
     "modelPath": "/m.onnx"})"));
@@ -135,6 +135,7 @@ TEST(SpecToOptionsTest, EveryTrainingFieldThatExcludesAnotherArrivesToo) {
   EXPECT_EQ(train.loss.name, "huber");
   EXPECT_EQ(train.loss.huber_delta, 0.5);
   EXPECT_FALSE(train.sync_batch_norm);
+  EXPECT_EQ(train.precision, engine::Precision::kBf16);
   ASSERT_TRUE(train.distillation.has_value());
   EXPECT_EQ(train.distillation->kind, "mse");
   EXPECT_EQ(train.distillation->weight, 2);

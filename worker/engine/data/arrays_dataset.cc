@@ -162,7 +162,7 @@ absl::StatusOr<ArrayTargets> ReadTargets(const DatasetUri& uri,
   const std::string target = uri.Text("target");
   QUANTRY_ASSIGN_OR_RETURN(*inputs, ChooseInputs(uri, arrays, target));
   if (target.empty()) {
-    for (const absl::string_view key : {"task", "num_classes", "class_list", "classes"}) {
+    for (const absl::string_view key : {"task", "num_classes", "class_list", "class_map", "classes"}) {
       if (!uri.Has(key)) continue;
       return absl::InvalidArgumentError(absl::StrCat("dataset URI: parameter '", key,
                                                      "' has no effect without 'target'; add that"));

@@ -187,6 +187,10 @@ absl::StatusOr<PictureList> ReadEntries(const std::vector<CsvLine>& lines, const
         (has_class && line.fields[columns.targets[0]].empty())) {
       return BadLine(line, "path or label is empty");
     }
+    if (uri.remote() && !uri.Has("root") && fs::path(name).is_relative()) {
+      return BadLine(line, absl::StrCat("'", name, "' is relative, and a list that was fetched lies "
+                                        "in no folder; name the worker's by the parameter 'root'"));
+    }
     if (has_class) {
       labels->push_back(line.fields[columns.targets[0]]);
     } else {

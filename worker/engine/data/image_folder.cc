@@ -112,7 +112,8 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenImageFolder(const DatasetUri& uri,
     layout.class_names = NamesOf(layout.classes);
   }
   DatasetOptions selection = options;
-  if (selection.class_names.empty() && !uri.Has("class_list") && !uri.Has("classes")) {
+  if (selection.class_names.empty() && !uri.Has("class_list") && !uri.Has("class_map") &&
+      !uri.Has("classes")) {
     selection.class_names = layout.class_names;
   }
   return Select(MakePictureDataset(ListFiles(layout.root, layout.classes)), uri, selection,

@@ -9,6 +9,7 @@
 #include "worker/engine/data/glyph_dataset.h"
 #include "worker/engine/data/image_folder.h"
 #include "worker/engine/data/mnist_dataset.h"
+#include "worker/engine/data/open_remote.h"
 #include "worker/engine/data/webdataset.h"
 
 namespace quantry::engine {
@@ -16,7 +17,7 @@ namespace {
 
 struct Reader {
   absl::string_view scheme;
-  absl::StatusOr<std::unique_ptr<Dataset>> (*open)(const DatasetUri&, const DatasetOptions&);
+  OpenFunction* open;
 };
 
 // A reader for every scheme of common/dataset_schemes.cc.
@@ -32,7 +33,9 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(absl::string_view uri,
                                                      const DatasetOptions& options) {
   QUANTRY_ASSIGN_OR_RETURN(const DatasetUri parsed, DatasetUri::Parse(uri));
   for (const Reader& reader : kReaders) {
-    if (parsed.scheme().name == reader.scheme) return reader.open(parsed, options);
+    if (parsed.scheme().name != reader.scheme) continue;
+    return parsed.remote() ? OpenRemote(parsed, options, reader.open)
+                           : reader.open(parsed, options);
   }
   return absl::UnimplementedError(
       absl::StrCat("dataset scheme '", parsed.scheme().name, "' has no reader of pictures"));

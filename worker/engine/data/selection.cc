@@ -13,6 +13,7 @@
 #include "common/nearest_name.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "worker/engine/data/class_map.h"
 #include "worker/engine/data/path_policy.h"
 
 namespace quantry::engine {
@@ -133,10 +134,6 @@ absl::StatusOr<std::vector<std::string>> NamedClasses(const Dataset& source, con
                      twice ? "' twice; name it once" : "', which is no class of ",
                      twice ? "" : uri.path(), twice ? "" : DidYouMean(named[i], names)));
   }
-  if (uri.Has("class_list")) {
-    return absl::InvalidArgumentError(
-        "dataset URI: both 'classes' and 'class_list' are given; only one may be");
-  }
   if (options.class_names.empty() || options.class_names == named) return named;
   return absl::InvalidArgumentError(
       absl::StrCat("dataset URI: parameter 'classes' is '", uri.Text("classes"),
@@ -144,39 +141,82 @@ absl::StatusOr<std::vector<std::string>> NamedClasses(const Dataset& source, con
                    absl::StrJoin(options.class_names, ","), "; give both the same"));
 }
 
-// The classes that labels are to count.
-absl::StatusOr<std::vector<std::string>> TargetClasses(const Dataset& source, const DatasetUri& uri,
-                                                       const DatasetOptions& options) {
-  if (uri.Has("classes")) return NamedClasses(source, uri, options);
-  if (uri.Has("class_list")) {
-    QUANTRY_ASSIGN_OR_RETURN(
-        std::vector<std::string> listed,
-        ReadClassList(uri.Text("class_list"), PathPolicy(options.allowed_roots)));
-    if (options.class_names.empty() || options.class_names == listed) return listed;
-    return absl::InvalidArgumentError(
-        absl::StrCat("class list ", uri.Text("class_list"),
-                     " does not hold the classes of the training set; remove the parameter "
-                     "'class_list' from the evaluation set"));
+// At most one of the parameters that say what classes there are.
+absl::Status CheckClassParameters(const DatasetUri& uri) {
+  absl::string_view first;
+  for (const absl::string_view key : {"classes", "class_list", "class_map"}) {
+    if (!uri.Has(key)) continue;
+    if (!first.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("dataset URI: both '", first, "' and '", key,
+                                                     "' are given; only one may be"));
+    }
+    first = key;
   }
-  return options.class_names.empty() ? source.class_names() : options.class_names;
+  return absl::OkStatus();
+}
+
+// Every class under its own name.
+ClassMap ByName(std::vector<std::string> names) {
+  ClassMap map{.titles = std::move(names)};
+  for (size_t i = 0; i < map.titles.size(); ++i) map.labels.emplace(map.titles[i], i);
+  return map;
+}
+
+// The file that a parameter names, which must agree with the training set.
+absl::StatusOr<ClassMap> FromFile(absl::string_view key, const DatasetUri& uri,
+                                  const DatasetOptions& options) {
+  const PathPolicy policy(options.allowed_roots);
+  const std::string path = uri.Text(key);
+  ClassMap map;
+  if (key == "class_map") {
+    QUANTRY_ASSIGN_OR_RETURN(map, ReadClassMap(path, policy));
+  } else {
+    QUANTRY_ASSIGN_OR_RETURN(std::vector<std::string> names, ReadClassList(path, policy));
+    map = ByName(std::move(names));
+  }
+  if (options.class_names.empty() || options.class_names == map.titles) return map;
+  return absl::InvalidArgumentError(
+      absl::StrCat(key == "class_map" ? "class map " : "class list ", path,
+                   " does not hold the classes of the training set; ",
+                   key == "class_map" ? "give both sets the same 'class_map'"
+                                      : "remove the parameter 'class_list' from the evaluation set"));
+}
+
+// The classes that labels are to count.
+absl::StatusOr<ClassMap> TargetClasses(const Dataset& source, const DatasetUri& uri,
+                                       const DatasetOptions& options) {
+  QUANTRY_RETURN_IF_ERROR(CheckClassParameters(uri));
+  for (const absl::string_view key : {"class_list", "class_map"}) {
+    if (uri.Has(key)) return FromFile(key, uri, options);
+  }
+  if (!uri.Has("classes")) {
+    return ByName(options.class_names.empty() ? source.class_names() : options.class_names);
+  }
+  QUANTRY_ASSIGN_OR_RETURN(std::vector<std::string> named, NamedClasses(source, uri, options));
+  return ByName(std::move(named));
 }
 
 absl::StatusOr<std::vector<int64_t>> MapLabels(const Dataset& source, const DatasetUri& uri,
-                                               const std::vector<std::string>& classes) {
+                                               const ClassMap& classes) {
   std::vector<int64_t> labels;
   for (const std::string& name : source.class_names()) {
-    const auto found = std::find(classes.begin(), classes.end(), name);
-    if (found == classes.end() && uri.Has("classes")) {
+    const auto found = classes.labels.find(name);
+    if (found != classes.labels.end()) {
+      labels.push_back(found->second);
+      continue;
+    }
+    if (uri.Has("classes")) {
       labels.push_back(kLeftOut);
       continue;
     }
-    if (found == classes.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("class '", name, "' of ", uri.path(), " is not among the classes of the ",
-                       uri.Has("class_list") ? "class list" : "training set",
-                       "; remove it or add the class there"));
-    }
-    labels.push_back(found - classes.begin());
+    std::vector<absl::string_view> known;
+    for (const auto& [other, label] : classes.labels) known.push_back(other);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "class '", name, "' of ", uri.path(), " is not among the ",
+        uri.Has("class_map")    ? absl::StrCat("names of the class map ", uri.Text("class_map"))
+        : uri.Has("class_list") ? std::string("classes of the class list")
+                                : std::string("classes of the training set"),
+        DidYouMean(name, known), "; remove it or add the class there"));
   }
   return labels;
 }
@@ -191,7 +231,7 @@ absl::Status CheckClasses(const std::vector<std::string>& classes, const Dataset
 // Labels and values have the names that the source gives them, in its order.
 absl::Status CheckNames(const Dataset& source, const DatasetUri& uri,
                         const DatasetOptions& options) {
-  for (const absl::string_view key : {"class_list", "classes"}) {
+  for (const absl::string_view key : {"class_list", "class_map", "classes"}) {
     if (!uri.Has(key)) continue;
     return absl::InvalidArgumentError(absl::StrCat("dataset URI: parameter '", key,
                                                    "' has no effect as ", uri.path(),
@@ -266,9 +306,10 @@ absl::StatusOr<std::unique_ptr<Dataset>> Select(std::unique_ptr<Dataset> source,
   std::vector<std::string> classes = source->class_names();
   std::vector<int64_t> labels;
   if (source->target_kind() == TargetKind::kClass) {
-    QUANTRY_ASSIGN_OR_RETURN(classes, TargetClasses(*source, uri, options));
-    QUANTRY_RETURN_IF_ERROR(CheckClasses(classes, uri));
-    QUANTRY_ASSIGN_OR_RETURN(labels, MapLabels(*source, uri, classes));
+    QUANTRY_ASSIGN_OR_RETURN(ClassMap target, TargetClasses(*source, uri, options));
+    QUANTRY_RETURN_IF_ERROR(CheckClasses(target.titles, uri));
+    QUANTRY_ASSIGN_OR_RETURN(labels, MapLabels(*source, uri, target));
+    classes = std::move(target.titles);
   } else {
     QUANTRY_RETURN_IF_ERROR(CheckNames(*source, uri, options));
   }

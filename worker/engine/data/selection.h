@@ -25,13 +25,14 @@ enum class HoldOut {
 //   HoldOut::kShare  the share is the parameter holdout; those pictures are held out whose names
 //                    (Dataset::Name) hash first by SHA-256, so that it is the same everywhere
 //   class_list       labels are the lines of that file, see ReadClassList
+//   class_map        labels are what that file says of each name, see ReadClassMap
 //   classes          only these classes of the source, labelled in this order
 //   fraction, limit  so large a share of them, and at most so many: those whose names hash first
 //   split_seed       another hash: of "SEED:NAME" instead of the name
 // Labels count options.class_names where it is given (the training set's, for an evaluation set),
 // else the class list, else the source's own. A source may lack some of these classes.
-// INVALID_ARGUMENT: a class of the source that is not among them, class_list and
-// options.class_names differ, fewer than two classes, no picture left.
+// INVALID_ARGUMENT: a class of the source that is not among them, that file and
+// options.class_names differ, more than one of class_list, class_map and classes, fewer than two classes, no picture left.
 absl::StatusOr<std::unique_ptr<Dataset>> Select(std::unique_ptr<Dataset> source,
                                                 const DatasetUri& uri,
                                                 const DatasetOptions& options, HoldOut hold_out);

@@ -32,12 +32,13 @@ class Collective {
   virtual int rank() const = 0;  // in [0, size())
   virtual int size() const = 0;  // >= 1
 
-  // Makes `tensor` (contiguous, in CPU memory, float32, float64, int64 or uint8) on every rank the
-  // reduction of all of them; the result has the same bits everywhere.
+  // Makes `tensor` (contiguous, in CPU memory or on the device that the ranks joined with, float32,
+  // float64, int64 or uint8) on every rank the reduction of all of them; the result has the same
+  // bits everywhere.
   virtual absl::Status AllReduce(at::Tensor tensor, RankReduction reduction) = 0;
   // The same in the background; `tensor` must be left alone until Wait. Sum only.
   virtual absl::StatusOr<std::unique_ptr<PendingReduction>> StartSum(at::Tensor tensor) = 0;
-  // Makes `tensor` (contiguous, in CPU memory) on every rank that of rank 0.
+  // Makes `tensor` (contiguous, in memory as above) on every rank that of rank 0.
   virtual absl::Status Broadcast(at::Tensor tensor) = 0;
 
   // OK as long as all ranks are known to live. Cheap, and looks without waiting for anyone: for

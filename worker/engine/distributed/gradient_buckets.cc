@@ -68,7 +68,8 @@ void GradientBuckets::MakeBuckets(const std::vector<size_t>& order) {
   }
   for (Bucket& bucket : buckets_) {
     const auto count = static_cast<int64_t>(bucket.parameters.size());
-    bucket.flat = at::empty({bucket.elements + count}, at::kFloat);
+    const at::Device device = parameters_[bucket.parameters.front()].device();
+    bucket.flat = at::empty({bucket.elements + count}, at::device(device).dtype(at::kFloat));
   }
 }
 

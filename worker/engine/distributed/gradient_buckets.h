@@ -27,8 +27,8 @@ namespace quantry::engine {
 //   QUANTRY_RETURN_IF_ERROR(buckets.Finish());
 class GradientBuckets {
  public:
-  // Float32 leaves that ask for gradients, the same on all ranks; dense, all of them. `ranks` must
-  // outlive the object. A bucket holds up to `bucket_bytes`, or one larger parameter.
+  // Float32 leaves that ask for gradients, the same on all ranks; dense, on one device. `ranks`
+  // must outlive the object. A bucket holds up to `bucket_bytes`, or one larger parameter.
   GradientBuckets(std::vector<at::Tensor> parameters, Collective& ranks,
                   int64_t bucket_bytes = kBucketBytes);
   ~GradientBuckets();

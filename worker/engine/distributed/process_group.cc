@@ -2,7 +2,6 @@
 
 #ifdef QUANTRY_HAS_GLOO
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
-#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #endif
 
@@ -12,12 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 
 #ifdef QUANTRY_HAS_GLOO
+#include "worker/engine/distributed/backend.h"
 #include "worker/engine/distributed/rank_watch.h"
 #endif
 
@@ -30,9 +29,6 @@ using std::chrono::milliseconds;
 
 // How often a rank that waits for others looks whether they live.
 constexpr milliseconds kPatience{1000};
-// Of Gloo itself. Whether a rank is lost is the watch's to say: the others may wait for hours while
-// rank 0 evaluates.
-constexpr milliseconds kGlooTimeout = std::chrono::hours(24 * 7);
 
 milliseconds ToMilliseconds(absl::Duration duration) {
   return milliseconds(absl::ToInt64Milliseconds(duration));
@@ -44,42 +40,47 @@ std::vector<uint8_t> Bytes(const std::string& text) {
 
 std::string HereKey(int rank) { return absl::StrCat("here/", rank); }
 
-class GlooGroup final : public ProcessGroup {
+// A backend that is open.
+struct OpenBackend {
+  const BackendDef* def = nullptr;
+  c10::intrusive_ptr<C10dBackend> group;
+};
+
+class C10dGroup final : public ProcessGroup {
  public:
-  GlooGroup(const RankOptions& options, c10::intrusive_ptr<c10d::TCPStore> meeting_place,
-            c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo,
-            c10::intrusive_ptr<c10d::Store> watched)
+  C10dGroup(const RankOptions& options, c10::intrusive_ptr<c10d::TCPStore> meeting_place,
+            std::vector<OpenBackend> backends, c10::intrusive_ptr<c10d::Store> watched)
       : options_(options),
         meeting_place_(std::move(meeting_place)),
-        gloo_(std::move(gloo)),
+        backends_(std::move(backends)),
         watch_(std::move(watched), options) {}
 
-  ~GlooGroup() override {
-    // With operations that wait for a rank that is lost, its threads would never end.
-    if (!failure_.ok() || !watch_.Health().ok()) gloo_.release();
+  ~C10dGroup() override {
+    if (failure_.ok() && watch_.Health().ok()) return;
+    // With operations that wait for a rank that is lost, their threads would never end.
+    for (OpenBackend& backend : backends_) backend.group.release();
   }
 
   int rank() const override { return options_.rank; }
   int size() const override { return options_.size; }
 
   absl::Status AllReduce(at::Tensor tensor, RankReduction reduction) override {
-    c10d::AllreduceOptions options;
-    options.reduceOp = reduction == RankReduction::kSum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
-    return Do([&] {
-      std::vector<at::Tensor> tensors = {tensor};
-      return gloo_->allreduce(tensors, options);
-    });
+    QUANTRY_ASSIGN_OR_RETURN(const auto pending, Start(tensor, reduction));
+    return pending->Wait();
   }
 
-  absl::StatusOr<std::unique_ptr<PendingReduction>> StartSum(at::Tensor tensor) override;
+  absl::StatusOr<std::unique_ptr<PendingReduction>> StartSum(at::Tensor tensor) override {
+    return Start(tensor, RankReduction::kSum);
+  }
 
   absl::Status Broadcast(at::Tensor tensor) override {
     c10d::BroadcastOptions options;
     options.rootRank = 0;
-    return Do([&] {
-      std::vector<at::Tensor> tensors = {tensor};
-      return gloo_->broadcast(tensors, options);
-    });
+    QUANTRY_ASSIGN_OR_RETURN(const auto pending, Begin(tensor, [&](C10dBackend& group) {
+                               std::vector<at::Tensor> tensors = {tensor};
+                               return group.broadcast(tensors, options);
+                             }));
+    return pending->Wait();
   }
 
   absl::Status Health() const override { return failure_.ok() ? watch_.Health() : failure_; }
@@ -87,57 +88,68 @@ class GlooGroup final : public ProcessGroup {
   void Leave(const absl::Status& how) override { watch_.Leave(how); }
 
   // Blocks until `work` is done or a rank is lost.
-  absl::Status Wait(c10d::Work& work) {
+  absl::Status Wait(const BackendDef& backend, c10d::Work& work) {
     while (failure_.ok()) {
       try {
-        work.wait(kPatience);
-        return absl::OkStatus();
+        if (backend.wait(work, kPatience)) return absl::OkStatus();
+        failure_ = watch_.Health();
       } catch (const std::exception& error) {
-        failure_ = work.isCompleted() ? watch_.Explain(error.what()) : watch_.Health();
+        failure_ = watch_.Explain(error.what());
       }
     }
     return failure_;
   }
 
  private:
-  template <typename Start>
-  absl::Status Do(const Start& start) {
-    if (!failure_.ok()) return failure_;
-    c10::intrusive_ptr<c10d::Work> work;
-    try {
-      work = start();
-    } catch (const std::exception& error) {
-      return absl::InternalError(absl::StrCat("the ranks' operation is refused: ", error.what()));
-    }
-    return Wait(*work);
+  absl::StatusOr<std::unique_ptr<PendingReduction>> Start(at::Tensor tensor,
+                                                          RankReduction reduction) {
+    c10d::AllreduceOptions options;
+    options.reduceOp = reduction == RankReduction::kSum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
+    return Begin(tensor, [&](C10dBackend& group) {
+      std::vector<at::Tensor> tensors = {tensor};
+      return group.allreduce(tensors, options);
+    });
   }
+
+  // Begins an operation on the backend for `tensor`.
+  template <typename Operation>
+  absl::StatusOr<std::unique_ptr<PendingReduction>> Begin(const at::Tensor& tensor,
+                                                          const Operation& operation);
 
   const RankOptions options_;
   const c10::intrusive_ptr<c10d::TCPStore> meeting_place_;
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
+  std::vector<OpenBackend> backends_;
   RankWatch watch_;
   absl::Status failure_;
 };
 
-class GlooReduction final : public PendingReduction {
+class C10dReduction final : public PendingReduction {
  public:
-  GlooReduction(GlooGroup& group, c10::intrusive_ptr<c10d::Work> work)
-      : group_(group), work_(std::move(work)) {}
-  absl::Status Wait() override { return group_.Wait(*work_); }
+  C10dReduction(C10dGroup& group, const BackendDef& backend, c10::intrusive_ptr<c10d::Work> work)
+      : group_(group), backend_(backend), work_(std::move(work)) {}
+  absl::Status Wait() override { return group_.Wait(backend_, *work_); }
 
  private:
-  GlooGroup& group_;
+  C10dGroup& group_;
+  const BackendDef& backend_;
   const c10::intrusive_ptr<c10d::Work> work_;
 };
 
-absl::StatusOr<std::unique_ptr<PendingReduction>> GlooGroup::StartSum(at::Tensor tensor) {
+template <typename Operation>
+absl::StatusOr<std::unique_ptr<PendingReduction>> C10dGroup::Begin(const at::Tensor& tensor,
+                                                                   const Operation& operation) {
   if (!failure_.ok()) return failure_;
-  try {
-    std::vector<at::Tensor> tensors = {tensor};
-    return std::make_unique<GlooReduction>(*this, gloo_->allreduce(tensors));
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("the ranks' sum is refused: ", error.what()));
+  for (const OpenBackend& backend : backends_) {
+    if (backend.def->device != tensor.device().type()) continue;
+    try {
+      return std::make_unique<C10dReduction>(*this, *backend.def, operation(*backend.group));
+    } catch (const std::exception& error) {
+      return absl::InternalError(absl::StrCat("the ranks' operation is refused: ", error.what()));
+    }
   }
+  return absl::InternalError(absl::StrCat("the ranks joined with device '", options_.device,
+                                          "' and can't reduce a tensor on ",
+                                          tensor.device().str()));
 }
 
 // Every rank is there, once, and means the same run.
@@ -172,11 +184,26 @@ absl::Status Meet(c10d::Store& store, const RankOptions& options) {
   }
 }
 
-bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+// The backends for tensors in CPU memory, which decisions are taken with, and on the ranks' device.
+absl::StatusOr<std::vector<OpenBackend>> FindBackends(const std::string& device) {
+  std::vector<OpenBackend> backends;
+  for (const BackendDef* def : BackendTable()) {
+    if (def->device != c10::kCPU &&
+        c10::DeviceTypeName(def->device, /*lower_case=*/true) != device) {
+      continue;
+    }
+    if (def->open == nullptr) {
+      return absl::UnimplementedError(absl::StrCat("this build can't join processes on device '",
+                                                   device, "': it was made without ", def->name,
+                                                   ", which takes ", def->needs));
+    }
+    backends.push_back({.def = def});
+  }
+  return backends;
 }
 
-absl::StatusOr<std::unique_ptr<ProcessGroup>> JoinOverGloo(const RankOptions& options) {
+absl::StatusOr<std::unique_ptr<ProcessGroup>> JoinOverC10d(const RankOptions& options) {
+  QUANTRY_ASSIGN_OR_RETURN(std::vector<OpenBackend> backends, FindBackends(options.device));
   const auto open = [&](bool is_server) {
     c10d::TCPStoreOptions store;
     store.port = static_cast<uint16_t>(options.port);
@@ -190,17 +217,15 @@ absl::StatusOr<std::unique_ptr<ProcessGroup>> JoinOverGloo(const RankOptions& op
   const auto store = c10::make_intrusive<c10d::PrefixStore>(prefix, meeting_place);
   QUANTRY_RETURN_IF_ERROR(Meet(*store, options));
 
-  auto gloo = c10d::ProcessGroupGloo::Options::create(kGlooTimeout);
-  gloo->threads = 2;
-  gloo->devices.push_back(IsLoopback(options.host)
-                              ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
-                              : c10d::ProcessGroupGloo::createDefaultDevice());
-  auto group = c10::make_intrusive<c10d::ProcessGroupGloo>(
-      c10::make_intrusive<c10d::PrefixStore>("gloo", store), options.rank, options.size, gloo);
+  for (OpenBackend& backend : backends) {
+    const auto own = c10::make_intrusive<c10d::PrefixStore>(std::string(backend.def->name), store);
+    backend.group = backend.def->open(own, options);
+  }
   // A connection of its own: a watch must never wait for another call.
   auto watched =
       c10::make_intrusive<c10d::PrefixStore>(absl::StrCat(prefix, "/watch"), open(false));
-  return std::make_unique<GlooGroup>(options, meeting_place, std::move(group), std::move(watched));
+  return std::make_unique<C10dGroup>(options, meeting_place, std::move(backends),
+                                     std::move(watched));
 }
 
 }  // namespace
@@ -208,7 +233,7 @@ absl::StatusOr<std::unique_ptr<ProcessGroup>> JoinOverGloo(const RankOptions& op
 absl::StatusOr<std::unique_ptr<ProcessGroup>> ProcessGroup::Join(const RankOptions& options) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
   try {
-    return JoinOverGloo(options);
+    return JoinOverC10d(options);
   } catch (const std::exception& error) {
     const std::string what = error.what();
     return absl::UnavailableError(

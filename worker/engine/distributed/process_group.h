@@ -10,12 +10,14 @@
 
 namespace quantry::engine {
 
-// Ranks joined by LibTorch's c10d: they meet in a TCPStore of rank 0's and reduce over Gloo.
+// Ranks joined by LibTorch's c10d: they meet in a TCPStore of rank 0's and reduce tensors in CPU
+// memory over Gloo, those on the device of RankOptions over its backend (backend.h).
 class ProcessGroup : public Collective {
  public:
   // Meets the other ranks; blocks until all are there. INVALID_ARGUMENT: an option is wrong or does
   // not fit those of rank 0. UNAVAILABLE: the port is taken, or ranks did not come in time, which
-  // the message names. UNIMPLEMENTED: this build has no Gloo.
+  // the message names. UNIMPLEMENTED: this build
+  // lacks the backend for options.device.
   static absl::StatusOr<std::unique_ptr<ProcessGroup>> Join(const RankOptions& options);
 
   // Goes; call it last, once. With an error, the other ranks end with one that quotes it. Without

@@ -19,6 +19,10 @@ absl::Status RankOptions::Validate() const {
     return absl::InvalidArgumentError(
         absl::StrCat("rank is ", rank, "; allowed: 0 to ", size - 1, ", below the world size"));
   }
+  if (device != "cpu" && device != "cuda") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("device is '", device, "'; allowed: 'cpu', 'cuda'"));
+  }
   if (size == 1) return absl::OkStatus();
   if (host.empty()) {
     return absl::InvalidArgumentError(

@@ -14,6 +14,9 @@ struct RankOptions {
   int size = 1;      // ranks in all, [1, 1024]
   std::string host;  // where rank 0 can be reached; a name or an address
   int port = 0;      // on which rank 0 listens, [1, 65535]
+  // Where tensors are that the ranks reduce, beside those in CPU memory: "cpu" or "cuda". With
+  // "cuda" each rank must have made a GPU of its own the current one.
+  std::string device = "cpu";
   // Only ranks with the same token meet: a late process of an earlier attempt finds nobody.
   std::string token;
   // Longest wait for the others to come, > 0.

@@ -100,9 +100,9 @@ at::Tensor SyncBatchNorm(const at::Tensor& x, const at::Tensor& gamma, const at:
     UpdateRunning(running_mean, statistics.mean, momentum);
     UpdateRunning(running_variance, statistics.variance * unbiased, momentum);
   }
-  return Function::apply(x, gamma, beta, statistics.mean.to(at::kFloat),
-                         statistics.variance.to(at::kFloat), statistics.count, epsilon,
-                         reinterpret_cast<int64_t>(&ranks));
+  const at::ScalarType type = x.scalar_type();
+  return Function::apply(x, gamma, beta, statistics.mean.to(type), statistics.variance.to(type),
+                         statistics.count, epsilon, reinterpret_cast<int64_t>(&ranks));
 }
 
 }  // namespace quantry::engine

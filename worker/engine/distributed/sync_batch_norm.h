@@ -18,7 +18,8 @@ namespace quantry::engine {
 // gamma and beta get this rank's own sums of dy * h and dy, as every other parameter gets its part
 // of the gradient. One reduction forward, one backward.
 //
-// x: float32 [n, C, ...] with n >= 1; all others [C]. Ranks may have different n. Throws
+// x: float32 or float64 [n, C, ...] with n >= 1; all others [C], gamma and beta of x's type. Ranks
+// may have different n. Throws
 // std::exception where the ranks can't be reached.
 at::Tensor SyncBatchNorm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
                          const at::Tensor& running_mean, const at::Tensor& running_variance,

@@ -1,6 +1,6 @@
 #include "worker/engine/evaluate/executor.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
 #include <exception>
@@ -48,11 +48,31 @@ std::string Describe(const Node& node, absl::Span<const at::Tensor> inputs) {
   return absl::StrCat("node '", node.name(), "' (", node.op(), ") on ", shapes);
 }
 
+// `tensors` with those of type `from` as `to`; autograd takes their gradients the way back.
+std::vector<at::Tensor> Converted(absl::Span<const at::Tensor> tensors, at::ScalarType from,
+                                  at::ScalarType to) {
+  std::vector<at::Tensor> converted(tensors.begin(), tensors.end());
+  for (at::Tensor& tensor : converted) {
+    if (tensor.defined() && tensor.scalar_type() == from) tensor = tensor.to(to);
+  }
+  return converted;
+}
+
+std::vector<at::Tensor> Compute(const Step& step, absl::Span<const at::Tensor> inputs,
+                                const EvaluateContext& context) {
+  if (!Follows(step.def->precision_use, context.precision)) {
+    return step.def->evaluate(*step.node, inputs, context);
+  }
+  const at::ScalarType type = context.precision == Precision::kBf16 ? at::kBFloat16 : at::kDouble;
+  const auto converted = Converted(inputs, at::kFloat, type);
+  return Converted(step.def->evaluate(*step.node, converted, context), type, at::kFloat);
+}
+
 // Evaluates one node; the edge where exceptions end.
 absl::Status Evaluate(const Step& step, absl::Span<const at::Tensor> inputs,
                       const EvaluateContext& context, std::vector<at::Tensor>& outputs) {
   try {
-    outputs = step.def->evaluate(*step.node, inputs, context);
+    outputs = Compute(step, inputs, context);
   } catch (const c10::Error& error) {
     const std::string message =
         absl::StrCat(Describe(*step.node, inputs), ": ", error.what_without_backtrace());

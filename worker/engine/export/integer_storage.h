@@ -20,9 +20,9 @@ struct IntegerStorage {
   int64_t qmin = 0;  // what was trained, in [type_min, type_max]
   int64_t qmax = 0;
 
-  // Whether QuantizeLinear by itself reaches no farther than what was trained; that int8 has -128,
-  // one more than -127, counts for nothing.
-  bool Fills() const { return qmin - type_min <= 1 && qmax == type_max; }
+  // Whether QuantizeLinear by itself reaches as far as what was trained, but for `spare` integers
+  // below.
+  bool Fills(int64_t spare = 0) const { return qmin - type_min <= spare && qmax == type_max; }
 };
 
 // Of 8 bits, or 16 where those don't suffice. Quantizers count in signed integers if they are

@@ -97,7 +97,8 @@ class Lowering {
 };
 
 absl::Status CheckForTensorRt(const Node& node, const IntegerStorage& storage) {
-  if (storage.Fills() && storage.type_min == -128 && storage.zero_point.item<int64_t>() == 0) {
+  if (storage.Fills(/*spare=*/1) && storage.type_min == -128 &&
+      storage.zero_point.item<int64_t>() == 0) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
@@ -114,7 +115,8 @@ absl::Status LowerActivation(Graph& graph, Node* node, const QdqOptions& options
   const bool tensorrt = options.profile == "tensorrt";
   if (tensorrt) QUANTRY_RETURN_IF_ERROR(CheckForTensorRt(*node, storage));
   const bool only_zeros = qparams.high.item<float>() == qparams.low.item<float>();
-  const bool clip = !tensorrt && (!storage.Fills() || only_zeros);
+  const int64_t spare = options.profile == "paddle" ? 1 : 0;
+  const bool clip = !tensorrt && (!storage.Fills(spare) || only_zeros);
   Lowering lowering(graph, node->input(kFakeQuantizeX)->name(), qparams, storage);
   if (options.profile == "onnxruntime" && !only_zeros) {
     Value* top = TopOf(graph, node->input(kFakeQuantizeX), qparams, storage);

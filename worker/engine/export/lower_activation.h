@@ -9,8 +9,9 @@ namespace quantry::engine {
 
 // Replaces the FakeQuantize node of an activation by QuantizeLinear and DequantizeLinear, with a
 // Clip to the trained range in front where the stored type reaches farther: for fewer bits than it
-// has, and where nothing but 0 was seen. (That int8 has -128, one more than -127, is left: a Clip
-// would cost a kernel.)
+// has, and where nothing but 0 was seen. That int8 has -128, where PACT trains down to -127 only,
+// asks for one too; but not for "paddle", whose runtime keeps to -127 itself, and not for
+// "tensorrt", where it would part the layer from its quantizer.
 //
 // For "onnxruntime" the pair moves up to where the tensor is made, so that the layer there, its
 // quantized inputs and this quantizer form one integer kernel; nothing of this changes what is

@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "worker/engine/export/checked_qparams.h"
+#include "worker/engine/ops/fake_quantize.h"
 #include "worker/engine/quant/qparams.h"
 
 namespace quantry::engine {
@@ -24,13 +27,13 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 struct Layer {
   Node* node = nullptr;
   Node* weight = nullptr;  // DequantizeLinear
-  float input_scale = 0;
+  const Node* input = nullptr;  // FakeQuantize
   int64_t weight_axis = 0;
 };
 
-Node* DequantizeOf(const Value* value) {
+Node* ProducerOf(const Value* value, absl::string_view op) {
   Node* node = value == nullptr ? nullptr : value->producer();
-  return node != nullptr && node->op() == "DequantizeLinear" ? node : nullptr;
+  return node != nullptr && node->op() == op ? node : nullptr;
 }
 
 bool IsInitializerOf(const Value* value, at::ScalarType type) {
@@ -41,11 +44,9 @@ std::optional<Layer> AsLayer(Node* node) {
   const bool gemm = node->op() == "Gemm";
   if (!gemm && node->op() != "Conv") return std::nullopt;
   if (gemm && (node->Float("alpha", 1) != 1 || node->Float("beta", 1) != 1)) return std::nullopt;
-  const Node* input = DequantizeOf(node->input(0));
-  Node* weight = DequantizeOf(node->input(1));
+  const Node* input = ProducerOf(node->input(0), kFakeQuantizeOp);
+  Node* weight = ProducerOf(node->input(1), "DequantizeLinear");
   if (input == nullptr || weight == nullptr) return std::nullopt;
-  const Value* scale = input->input(1);
-  if (!IsInitializerOf(scale, at::kFloat) || scale->tensor().numel() != 1) return std::nullopt;
   if (!IsInitializerOf(weight->input(0), at::kChar)) return std::nullopt;
   if (!IsInitializerOf(weight->input(1), at::kFloat)) return std::nullopt;
   const int64_t axis = gemm && node->Int("transB", 0) == 0 ? 1 : 0;
@@ -57,36 +58,44 @@ std::optional<Layer> AsLayer(Node* node) {
   }
   const at::Tensor& weight_scale = weight->input(1)->tensor();
   if (weight_scale.dim() > 0 && weight->Int("axis", 1) != axis) return std::nullopt;
-  return Layer{node, weight, scale->tensor().item<float>(), axis};
+  return Layer{node, weight, input, axis};
 }
 
 // The smallest weight scale of each channel with which its bias fits, as float64 [C].
-at::Tensor NeededScales(const Layer& layer, const at::Tensor& bias, const at::Tensor& integers) {
+at::Tensor NeededScales(const Layer& layer, float input_step, const at::Tensor& bias,
+                        const at::Tensor& integers) {
   const at::Tensor rows = integers.transpose(0, layer.weight_axis).flatten(1);
   const at::Tensor empty = (rows == 0).all(1);
-  const at::Tensor magnitude = bias.abs().to(at::kDouble) / layer.input_scale;
+  const at::Tensor magnitude = bias.abs().to(at::kDouble) / input_step;
   return at::where(empty, magnitude / kFreeInteger, magnitude / kLargestInteger);
+}
+
+// Of a quantizer of activations.
+absl::StatusOr<float> StepOf(const Node& fake_quantize) {
+  QUANTRY_ASSIGN_OR_RETURN(const QParams qparams, CheckedQParams(fake_quantize));
+  return qparams.step.item<float>();
 }
 
 // The largest bias step that is fine enough for the quantizers that read `value`, through operators
 // that don't amplify; infinite if there is none. That is a quarter of the quantizer's step, so that
 // rounding the bias moves less than one value in eight to a neighbouring integer, or, with many
 // bits, what lets one weight of kLargestWeight drive the quantizer through its whole range.
-double LargestBiasStep(const Value* value, double reach = kInfinite) {
+absl::StatusOr<double> LargestBiasStep(const Value* value, double reach = kInfinite) {
   constexpr absl::string_view kPassing[] = {"Relu", "Clip", "HardSwish", "Identity", "MaxPool"};
   double largest = kInfinite;
   for (const Use& use : value->uses()) {
     const Node& node = *use.node;
-    if (node.op() == "QuantizeLinear" && node.input(1)->is_initializer() &&
-        node.input(1)->tensor().numel() == 1) {
-      const double step = node.input(1)->tensor().item<double>();
+    if (node.op() == kFakeQuantizeOp) {
+      QUANTRY_ASSIGN_OR_RETURN(const double step, StepOf(node));
       largest = std::min(largest, std::max(step / 4, std::min(reach, 127 * step) / kLargestWeight));
     } else if (std::find(std::begin(kPassing), std::end(kPassing), node.op()) !=
                std::end(kPassing)) {
       const Value* high = node.op() == "Clip" ? node.input(2) : nullptr;
       const bool bounded = high != nullptr && high->is_initializer();
       const double clipped = bounded ? high->tensor().item<double>() : kInfinite;
-      largest = std::min(largest, LargestBiasStep(node.output(), std::min(reach, clipped)));
+      QUANTRY_ASSIGN_OR_RETURN(const double below,
+                               LargestBiasStep(node.output(), std::min(reach, clipped)));
+      largest = std::min(largest, below);
     }
   }
   return largest;
@@ -120,15 +129,16 @@ bool MoveScales(Graph& graph, const Layer& layer, const at::Tensor& needed, doub
   return true;
 }
 
-void QuantizeBias(Graph& graph, const Layer& layer) {
+absl::Status QuantizeBias(Graph& graph, const Layer& layer) {
   const Value* bias = layer.node->input(2);
   const std::string name = bias->name();
   const at::Tensor values = bias->tensor().detach();
-  const at::Tensor& integers = layer.weight->input(0)->tensor();
-  const at::Tensor needed = NeededScales(layer, values, integers);
-  if (!MoveScales(graph, layer, needed, LargestBiasStep(layer.node->output()) / layer.input_scale))
-    return;
-  const at::Tensor step = layer.weight->input(1)->tensor() * layer.input_scale;
+  QUANTRY_ASSIGN_OR_RETURN(const float input_step, StepOf(*layer.input));
+  QUANTRY_ASSIGN_OR_RETURN(const double largest, LargestBiasStep(layer.node->output()));
+  const at::Tensor needed =
+      NeededScales(layer, input_step, values, layer.weight->input(0)->tensor());
+  if (!MoveScales(graph, layer, needed, largest / input_step)) return absl::OkStatus();
+  const at::Tensor step = layer.weight->input(1)->tensor() * input_step;
   const at::Tensor stored = at::round(values.to(at::kDouble) / step.to(at::kDouble))
                                 .clamp(-kLargestInteger, kLargestInteger)
                                 .to(at::kInt);
@@ -139,15 +149,19 @@ void QuantizeBias(Graph& graph, const Layer& layer) {
   const Node* dequantize = graph.AddNode("DequantizeLinear", absl::StrCat(name, ".dq"),
                                          {quantized, scale}, {{"axis", int64_t{0}}});
   graph.SetInput(layer.node, 2, dequantize->output());
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-void QuantizeBiases(Graph& graph) {
+absl::Status QuantizeBiases(Graph& graph) {
   const at::NoGradGuard no_grad;
   for (Node* node : graph.nodes()) {
-    if (const std::optional<Layer> layer = AsLayer(node)) QuantizeBias(graph, *layer);
+    if (const std::optional<Layer> layer = AsLayer(node)) {
+      QUANTRY_RETURN_IF_ERROR(QuantizeBias(graph, *layer));
+    }
   }
+  return absl::OkStatus();
 }
 
 }  // namespace quantry::engine

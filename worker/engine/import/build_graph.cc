@@ -265,4 +265,14 @@ absl::StatusOr<Graph> BuildGraph(const onnx::GraphProto& proto, OnnxTensorReader
   return GraphBuilder(proto, tensors).Build();
 }
 
+absl::Status UpgradeNodes(Graph& graph, int64_t opset) {
+  for (Node* node : graph.nodes()) {
+    const OperatorDef* def = FindOperator(node->op());
+    if (def == nullptr || def->upgrade == nullptr) continue;
+    const std::string context = absl::StrCat("node '", node->name(), "' (", node->op(), ")");
+    QUANTRY_RETURN_IF_ERROR(WithContext(def->upgrade(graph, *node, opset), context));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace quantry::engine

@@ -14,6 +14,10 @@ namespace quantry::engine {
 // makes or that is made twice, a cycle, an attribute that can't be read.
 absl::StatusOr<Graph> BuildGraph(const onnx::GraphProto& proto, OnnxTensorReader& tensors);
 
+// Brings the nodes of a file of `opset` into the newest form that the operators have (ops/
+// upgrades.h). Errors name the node.
+absl::Status UpgradeNodes(Graph& graph, int64_t opset);
+
 }  // namespace quantry::engine
 
 #endif  // QUANTRY_WORKER_ENGINE_IMPORT_BUILD_GRAPH_H_

@@ -2,17 +2,15 @@
 #define QUANTRY_WORKER_ENGINE_IMPORT_INLINE_CONTROL_FLOW_H_
 
 #include <cstdint>
-#include <functional>
-#include <optional>
 
 #include "absl/status/status.h"
 #include "onnx/onnx_pb.h"
+#include "worker/engine/import/known_numbers.h"
 
 namespace quantry::engine {
 
-// The int64 scalar that is the only output of a small graph without data: its inputs have declared
-// shapes, which is all that its nodes may look at. Empty where it can't be told.
-using ConstantFinder = std::function<std::optional<int64_t>(const onnx::GraphProto&)>;
+// Whether a node is an If, Loop or Scan.
+bool IsControlFlow(const onnx::NodeProto& node);
 
 // Replaces each If, Loop and Scan of the main graph by the nodes that it would run, where its
 // course follows from constants and declared shapes: an If becomes its branch, a Loop or Scan the

@@ -10,6 +10,9 @@
 #include "common/files.h"
 #include "common/status_macros.h"
 #include "onnx/onnx_pb.h"
+#include "worker/engine/graph/without_exceptions.h"
+#include "worker/engine/import/fold_number.h"
+#include "worker/engine/import/inline_control_flow.h"
 #include "worker/engine/import/onnx_text.h"
 #include "worker/engine/import/onnx_type.h"
 #include "worker/engine/import/parse_model.h"
@@ -79,9 +82,51 @@ int64_t DefaultOpset(const onnx::ModelProto& model) {
   return 0;
 }
 
+std::map<std::string, int64_t> CountOperators(const onnx::GraphProto& graph, bool control_flow) {
+  std::map<std::string, int64_t> counts;
+  for (const auto& node : graph.node()) {
+    if (IsControlFlow(node) == control_flow) ++counts[QualifiedOp(node)];
+  }
+  return counts;
+}
+
+// The graph that the import would see, or why there is none.
+absl::StatusOr<onnx::GraphProto> Inlined(const onnx::ModelProto& model,
+                                         const std::optional<std::filesystem::path>& folder) {
+  QUANTRY_ASSIGN_OR_RETURN(const int64_t opset, OpsetOf(model));
+  onnx::GraphProto graph = model.graph();
+  QUANTRY_RETURN_IF_ERROR(InlineControlFlow(opset, FoldNumbers(opset, folder), graph));
+  return graph;
+}
+
+// Operators and parameters.
+void CountParts(const onnx::ModelProto& model, const std::optional<std::filesystem::path>& folder,
+                OnnxSummary& summary) {
+  const onnx::GraphProto* graph = &model.graph();
+  absl::StatusOr<onnx::GraphProto> inlined = absl::NotFoundError("no control flow");
+  const auto control_flow = CountOperators(*graph, /*control_flow=*/true);
+  if (!control_flow.empty()) {
+    inlined =
+        WithoutExceptions("its control flow can't be read", [&] { return Inlined(model, folder); });
+    if (inlined.ok()) graph = &*inlined;
+  }
+  for (const auto& [op, count] : control_flow) {
+    summary.operators.push_back({op, count, inlined.ok(), inlined.ok()});
+  }
+  for (const auto& [op, count] : CountOperators(*graph, /*control_flow=*/false)) {
+    // Constant nodes become initializers before any operator is looked up.
+    const bool supported = op == "Constant" || FindOperator(op) != nullptr;
+    summary.operators.push_back({Clean(op), count, supported, /*inlined=*/false});
+  }
+  std::sort(summary.operators.begin(), summary.operators.end(),
+            [](const auto& a, const auto& b) { return a.op < b.op; });
+  summary.parameter_count = CountParameters(*graph);
+}
+
 }  // namespace
 
-absl::StatusOr<OnnxSummary> DescribeOnnx(absl::string_view bytes) {
+absl::StatusOr<OnnxSummary> DescribeOnnx(absl::string_view bytes,
+                                         const std::optional<std::filesystem::path>& folder) {
   QUANTRY_ASSIGN_OR_RETURN(const onnx::ModelProto model, ParseModel(bytes));
   const onnx::GraphProto& graph = model.graph();
   OnnxSummary summary;
@@ -97,21 +142,14 @@ absl::StatusOr<OnnxSummary> DescribeOnnx(absl::string_view bytes) {
     if (!initializers.contains(input.name())) summary.inputs.push_back(Describe(input));
   }
   for (const auto& output : graph.output()) summary.outputs.push_back(Describe(output));
-  std::map<std::string, int64_t> counts;
-  for (const auto& node : graph.node()) ++counts[QualifiedOp(node)];
-  for (const auto& [op, count] : counts) {
-    // Constant nodes become initializers before any operator is looked up.
-    const bool supported = op == "Constant" || FindOperator(op) != nullptr;
-    summary.operators.push_back({Clean(op), count, supported});
-  }
+  CountParts(model, folder, summary);
   summary.node_count = graph.node_size();
-  summary.parameter_count = CountParameters(graph);
   return summary;
 }
 
 absl::StatusOr<OnnxSummary> DescribeOnnxFile(const std::filesystem::path& path) {
   QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-  absl::StatusOr<OnnxSummary> summary = DescribeOnnx(bytes);
+  absl::StatusOr<OnnxSummary> summary = DescribeOnnx(bytes, path.parent_path());
   if (summary.ok()) return summary;
   return WithContext(summary.status(), absl::StrCat("model ", path.filename().string()));
 }

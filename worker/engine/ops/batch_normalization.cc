@@ -14,6 +14,24 @@ namespace {
 constexpr float kDefaultEpsilon = 1e-5f;
 constexpr float kDefaultMomentum = 0.9f;
 
+// With Precision::kFloat64: sums in float64, x and the result in float32.
+at::Tensor InFloat64(absl::Span<const at::Tensor> inputs, const EvaluateContext& context,
+                     bool training, double momentum, double epsilon) {
+  static SingleProcess alone;
+  const at::Tensor x = inputs[0].to(at::kDouble);
+  const at::Tensor gamma = inputs[1].to(at::kDouble);
+  const at::Tensor beta = inputs[2].to(at::kDouble);
+  if (!training) {
+    return at::batch_norm(x, gamma, beta, inputs[3].to(at::kDouble), inputs[4].to(at::kDouble),
+                          /*training=*/false, momentum, epsilon, /*cudnn_enabled=*/false)
+        .to(at::kFloat);
+  }
+  const bool together = context.share != nullptr && context.share->sync_batch_norm;
+  Collective& ranks = together ? context.share->ranks : alone;
+  return SyncBatchNorm(x, gamma, beta, inputs[3], inputs[4], momentum, epsilon, ranks)
+      .to(at::kFloat);
+}
+
 // Inputs: x, gamma, beta, running mean, running variance. ONNX's momentum is the share of the old
 // running value, torch's that of the new one. As in torch, the running variance is that of n - 1.
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
@@ -21,6 +39,9 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
   const bool training = context.phase == RunPhase::kTrain && !context.statistics_frozen;
   const double momentum = 1.0 - DecimalOf(node.Float("momentum", kDefaultMomentum));
   const double epsilon = DecimalOf(node.Float("epsilon", kDefaultEpsilon));
+  if (context.precision == Precision::kFloat64 && inputs[0].scalar_type() == at::kFloat) {
+    return {InFloat64(inputs, context, training, momentum, epsilon)};
+  }
   if (training && context.share != nullptr && context.share->sync_batch_norm) {
     return {SyncBatchNorm(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], momentum, epsilon,
                           context.share->ranks)};

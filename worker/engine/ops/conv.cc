@@ -1,9 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "absl/strings/str_cat.h"
-#include "common/status_macros.h"
-#include "worker/engine/ops/arguments.h"
-#include "worker/engine/ops/checks.h"
+#include "worker/engine/ops/convolution.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/ops/window.h"
 
@@ -24,22 +22,9 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
                           /*transposed=*/false, none, node.Int("group", 1))};
 }
 
-absl::Status Validate(const Node& node) {
-  const Value* weight = InitializerBehind(node, 1);
-  const int64_t rank = weight == nullptr ? 0 : weight->tensor().dim() - 2;
-  if (weight != nullptr && (rank < 1 || rank > 3)) {
-    return absl::InvalidArgumentError(absl::StrCat("weight '", weight->name(), "' is ",
-                                                   ToString(weight->type),
-                                                   "; it must have 3 to 5 dimensions"));
-  }
-  QUANTRY_RETURN_IF_ERROR(ValidateWindow(node, rank));
-  return CheckInt(node, "group", 1, 1 << 20);
-}
-
 std::string LayerType(const Node& node) {
-  const Value* weight = InitializerBehind(node, 1);
-  if (weight == nullptr) return "";
-  return absl::StrCat("Conv", weight->tensor().dim() - 2, "D");
+  const int64_t rank = SpatialRank(node);
+  return rank == 0 ? "" : absl::StrCat("Conv", rank, "D");
 }
 
 int64_t WeightAxis(const Node&) { return 0; }
@@ -57,9 +42,10 @@ extern const OperatorDef kConvOperator = {
                    {"pads", AttributeKind::kInts},
                    {"strides", AttributeKind::kInts}},
     .input_kinds = {InputKind::kActivation, InputKind::kWeight, InputKind::kBias},
+    .precision_use = PrecisionUse::kAll,
     .layer_type = LayerType,
     .weight_axis = WeightAxis,
-    .validate = Validate,
+    .validate = ValidateConvolution,
     .evaluate = Evaluate};
 
 }  // namespace quantry::engine

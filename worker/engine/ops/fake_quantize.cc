@@ -39,10 +39,16 @@ bool HasZeroPoint(const FakeQuantizeSpec& spec, const QuantizerDef& quantizer) {
   return quantizer.learned && !quantizer.learned_offset && !spec.symmetric;
 }
 
+bool FillsType(const FakeQuantizeSpec& spec) {
+  return spec.fills_type && !spec.is_weight && !spec.pact && (spec.bits == 8 || spec.bits == 16);
+}
+
 // Of a learned step.
 QParams LearnedQParams(const FakeQuantizeSpec& spec, const ObserverState& state) {
   const at::Tensor step = state.scale.detach().clamp_min(kSmallestStep);
-  if (spec.symmetric) return QParamsOfSteps(step, spec.bits, spec.full_range, spec.rounding);
+  if (spec.symmetric) {
+    return QParamsOfSteps(step, spec.bits, spec.full_range || FillsType(spec), spec.rounding);
+  }
   const double zero_point = state.offset.defined()
                                 ? -state.offset.detach().item<double>() / step.item<double>()
                                 : state.zero_point.item<double>();
@@ -53,7 +59,7 @@ QParams LearnedQParams(const FakeQuantizeSpec& spec, const ObserverState& state)
 QParams ThresholdQParams(const FakeQuantizeSpec& spec, const at::Tensor& scale,
                          const at::Tensor& alpha) {
   const at::Tensor s = alpha.defined() ? PactThreshold(alpha, scale) : scale.clamp_min(0);
-  return spec.symmetric ? QParamsOfThresholds(s, spec.bits, spec.rounding)
+  return spec.symmetric ? QParamsOfThresholds(s, spec.bits, FillsType(spec), spec.rounding)
                         : QParamsOfRange(s, spec.bits, spec.rounding);
 }
 
@@ -238,6 +244,7 @@ AttributeMap ToAttributes(const FakeQuantizeSpec& spec) {
           {"alpha_from_calibration", int64_t{spec.alpha_from_calibration}},
           {"calibrator", spec.calibrator},
           {"calibrator_percentile", spec.calibrator_percentile},
+          {"fills_type", int64_t{spec.fills_type}},
           {"rounding", static_cast<int64_t>(spec.rounding)},
           {"straight_through", int64_t{spec.gradient == InputGradient::kStraightThrough}},
           {"reference_start", int64_t{spec.reference_start}},
@@ -259,6 +266,7 @@ FakeQuantizeSpec SpecOf(const Node& node) {
       .alpha_from_calibration = node.Int("alpha_from_calibration", 0) != 0,
       .calibrator = node.String("calibrator", defaults.calibrator),
       .calibrator_percentile = node.Float("calibrator_percentile", defaults.calibrator_percentile),
+      .fills_type = node.Int("fills_type", 0) != 0,
       .rounding =
           node.Int("rounding", 0) == 0 ? Rounding::kHalfToEven : Rounding::kHalfAwayFromZero,
       .gradient = node.Int("straight_through", 0) == 0 ? InputGradient::kMasked
@@ -277,6 +285,7 @@ void UseReference(FakeQuantizeSpec& spec) {
   spec.reference_start = true;
   spec.dynamic = true;
   spec.full_range = true;
+  spec.fills_type = false;
 }
 
 QParams EvaluationQParams(const Node& node) {
@@ -321,6 +330,7 @@ extern const OperatorDef kFakeQuantizeOperator = {
                    {"calibrator", AttributeKind::kString},
                    {"calibrator_percentile", AttributeKind::kFloat},
                    {"dynamic", AttributeKind::kInt},
+                   {"fills_type", AttributeKind::kInt},
                    {"full_range", AttributeKind::kInt},
                    {"is_weight", AttributeKind::kInt},
                    {"moving_rate", AttributeKind::kFloat},

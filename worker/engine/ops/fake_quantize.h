@@ -66,6 +66,9 @@ struct FakeQuantizeSpec {
   // percent.
   std::string calibrator = "abs_max";
   float calibrator_percentile = 99.99f;
+  // Symmetric activations of 8 and 16 bits: integers in [-q - 1, q], all that int8 and int16 have,
+  // as the runtimes saturate, instead of [-q, q]. Not with PACT, which clamps to [-alpha, alpha].
+  bool fills_type = false;
 
   // The reference's ways; UseReference sets all of them.
   Rounding rounding = Rounding::kHalfToEven;

@@ -49,6 +49,7 @@ extern const OperatorDef kGemmOperator = {
                    {"transA", AttributeKind::kInt},
                    {"transB", AttributeKind::kInt}},
     .input_kinds = {InputKind::kActivation, InputKind::kWeight, InputKind::kBias},
+    .precision_use = PrecisionUse::kAll,
     .layer_type = LayerType,
     .weight_axis = WeightAxis,
     .validate = Validate,

@@ -28,6 +28,7 @@ extern const OperatorDef kMatMulOperator = {
     .min_inputs = 2,
     .max_inputs = 2,
     .input_kinds = {InputKind::kActivation, InputKind::kWeight},
+    .precision_use = PrecisionUse::kAll,
     .layer_type = LayerType,
     .weight_axis = WeightAxis,
     .evaluate = Evaluate};

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "worker/engine/graph/graph.h"
+#include "worker/engine/ops/precision.h"
 
 namespace quantry::engine {
 
@@ -34,6 +35,7 @@ struct EvaluateContext {
   // kTrain only: which part of the batch this is, when several processes train together. Null: all
   // of it. Lives as long as the run.
   const BatchShare* share = nullptr;
+  Precision precision = Precision::kFloat32;  // kTrain only: of sums of products
 };
 
 // Type of an attribute: what its variant holds.
@@ -71,6 +73,10 @@ struct OperatorDef {
 
   // Kind of input slot `index` (the last kind repeats). Empty: all activations.
   std::vector<InputKind> input_kinds;
+
+  // Its float32 inputs come in the precision of the run if that is one of these, and what it gives
+  // is made float32 again (Executor). Set for sums of products.
+  PrecisionUse precision_use = PrecisionUse::kNone;
 
   // Name of the quant_config layer type this operator is ("Conv2D", "Linear"); empty: none, never
   // quantized. May look at the node (Conv is Conv2D only with a 2-d kernel).

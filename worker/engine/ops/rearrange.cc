@@ -125,6 +125,7 @@ extern const OperatorDef kEinsumOperator = {
     .min_inputs = 1,
     .max_inputs = std::numeric_limits<int>::max(),
     .attributes = {{"equation", AttributeKind::kString, /*required=*/true}},
+    .precision_use = PrecisionUse::kAll,
     .evaluate = Einsum};
 
 extern const OperatorDef kReverseSequenceOperator = {

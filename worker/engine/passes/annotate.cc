@@ -42,7 +42,8 @@ FakeQuantizeSpec ActivationSpec(const QuantConfig& config, const LayerChoice& ch
                            .axis = -1,
                            .is_weight = false,
                            .symmetric = config.activation_symmetric,
-                           .pact = config.activation_preprocess_type.has_value()};
+                           .pact = config.activation_preprocess_type.has_value(),
+                           .fills_type = true};
   ApplyGeneral(config, spec);
   return spec;
 }

@@ -55,8 +55,7 @@ at::Tensor FakeQuantizeLearnedOn(const at::Tensor& x, const QParams& qparams,
                                  const LearnedGrid& learned, int64_t axis);
 
 // FakeQuantizeLearnedOn for QParamsOfSteps, where steps count as at least kSmallestStep. (The
-// paper's signed range is [-q-1, q]; ours is [-q, q] unless parity with the reference is asked
-// for.)
+// paper's signed range is [-q-1, q]; here it is [-q, q].)
 at::Tensor FakeQuantizeLearned(const at::Tensor& x, const at::Tensor& steps, double gradient_factor,
                                const FakeQuantizeOptions& options);
 

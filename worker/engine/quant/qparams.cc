@@ -37,16 +37,19 @@ at::Tensor StepSizes(const at::Tensor& thresholds, int bits) {
   return Guarded(thresholds) / static_cast<float>(QuantMax(bits));
 }
 
-QParams QParamsOfThresholds(const at::Tensor& thresholds, int bits, Rounding rounding) {
+QParams QParamsOfThresholds(const at::Tensor& thresholds, int bits, bool full_range,
+                            Rounding rounding) {
+  const int64_t q = QuantMax(bits);
   QParams qparams = {.step = StepSizes(thresholds, bits),
                      .low = -thresholds,
                      .high = thresholds,
-                     .qmin = -QuantMax(bits),
-                     .qmax = QuantMax(bits),
+                     .qmin = full_range ? -q - 1 : -q,
+                     .qmax = q,
                      .rounding = rounding};
+  if (full_range) qparams.low = thresholds * (-static_cast<double>(q + 1) / static_cast<double>(q));
   if (rounding == Rounding::kHalfAwayFromZero) {
     qparams.span = Guarded(thresholds);
-    qparams.levels = QuantMax(bits);
+    qparams.levels = static_cast<double>(q);
   }
   return qparams;
 }

@@ -55,8 +55,9 @@ struct QParams {
   bool odd_only = false;
 };
 
-// Symmetric, from thresholds s >= 0: [-s, s] on integers in [-q, q].
-QParams QParamsOfThresholds(const at::Tensor& thresholds, int bits,
+// Symmetric, from thresholds s >= 0: [-s, s] on integers in [-q, q]; with `full_range` one step
+// more below: [-s - s / q, s] on integers in [-q - 1, q].
+QParams QParamsOfThresholds(const at::Tensor& thresholds, int bits, bool full_range = false,
                             Rounding rounding = Rounding::kHalfToEven);
 
 // Symmetric, from step sizes > 0: [-q * step, q * step] on integers in [-q, q]; with `full_range`

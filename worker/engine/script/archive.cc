@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
@@ -151,8 +152,9 @@ int64_t BracketDepth(absl::string_view code) {
 }
 
 absl::Status CheckText(absl::string_view bytes, const Record& record, const ArchiveLimits& limits) {
-  const bool pickle = absl::EndsWith(record.name, "pkl");
-  if (!pickle && !absl::EndsWith(record.name, ".py")) return absl::OkStatus();
+  // LibTorch finds a record whatever the case of its name.
+  const bool pickle = absl::EndsWithIgnoreCase(record.name, "pkl");
+  if (!pickle && !absl::EndsWithIgnoreCase(record.name, ".py")) return absl::OkStatus();
   const std::string name = absl::CHexEscape(record.name.substr(0, 120));
   if (record.unpacked > static_cast<uint64_t>(limits.max_text_bytes)) {
     return TooMuch(absl::StrCat("the size of '", name, "' is"), record.unpacked,
@@ -165,10 +167,41 @@ absl::Status CheckText(absl::string_view bytes, const Record& record, const Arch
     QUANTRY_ASSIGN_OR_RETURN(depth, PickleDepth(text));
   } else {
     depth = BracketDepth(text);
+    if (absl::StrContains(text, "__setstate__")) {
+      return Bad(absl::StrCat("'", name, "' has a method __setstate__, which would run while the ",
+                              "file is read"));
+    }
   }
   if (depth <= limits.max_nesting) return absl::OkStatus();
   return TooMuch(absl::StrCat("the nesting of '", name, "' is"), static_cast<uint64_t>(depth),
                  limits.max_nesting);
+}
+
+// Where a record is not as said, LibTorch would take memory for it.
+absl::Status CheckForm(absl::string_view bytes, const Record& record) {
+  if (record.method != kStored && record.method != kDeflated) {
+    return Bad("a record is neither stored nor deflated");
+  }
+  if (record.method == kStored && record.packed != record.unpacked) {
+    return Bad("a stored record has two sizes");
+  }
+  return PackedBytes(bytes, record).status();
+}
+
+// TorchScript files of today have their constants in a record of their own. What torch.save writes
+// has none; files of PyTorch 1.0 have programs in records of any name, which nothing here looks at.
+absl::Status CheckKind(const std::vector<Record>& records) {
+  const auto has = [&](absl::string_view end) {
+    return std::any_of(records.begin(), records.end(), [&](const Record& record) {
+      return absl::EndsWithIgnoreCase(record.name, end);
+    });
+  };
+  if (has("/model.json")) return Bad("PyTorch 1.0 wrote it; load and save it with a later one");
+  if (has("/constants.pkl")) return absl::OkStatus();
+  return Bad(
+      "it has no program, as what torch.save writes; allowed: what torch.jit.save writes of a "
+      "traced "
+      "or scripted model, or the state_dict as safetensors where weights are wanted");
 }
 
 }  // namespace
@@ -180,20 +213,19 @@ absl::Status CheckTorchArchive(absl::string_view bytes, const ArchiveLimits& lim
   }
   absl::string_view entries = bytes.substr(directory.offset, directory.size);
   uint64_t left = static_cast<uint64_t>(limits.max_unpacked_bytes);
+  std::vector<Record> records;
   for (uint64_t i = 0; i < directory.records; ++i) {
     QUANTRY_ASSIGN_OR_RETURN(const Record record, TakeRecord(entries));
-    if (record.method != kStored && record.method != kDeflated) {
-      return Bad("a record is neither stored nor deflated");
-    }
-    if (record.method == kStored && record.packed != record.unpacked) {
-      return Bad("a stored record has two sizes");
-    }
+    QUANTRY_RETURN_IF_ERROR(CheckForm(bytes, record));
     if (record.unpacked > left) {
       return Bad(
           absl::StrCat("its records unpack to more than ", limits.max_unpacked_bytes, " bytes"));
     }
     left -= record.unpacked;
-    QUANTRY_RETURN_IF_ERROR(PackedBytes(bytes, record).status());
+    records.push_back(record);
+  }
+  QUANTRY_RETURN_IF_ERROR(CheckKind(records));
+  for (const Record& record : records) {
     QUANTRY_RETURN_IF_ERROR(CheckText(bytes, record, limits));
   }
   return absl::OkStatus();

@@ -18,8 +18,9 @@ struct ArchiveLimits {
 };
 
 // Looks at a zip archive before LibTorch does, which trusts it: that its records lie within it, and
-// how much they unpack to, from its directory alone; then how deeply its programs and pickles are
-// nested. INVALID_ARGUMENT names the record, what it has and what is allowed.
+// how much they unpack to, from its directory alone, and that they are those of a TorchScript file;
+// then how deeply its programs and pickles are nested, and that no program runs while they are read
+// (__setstate__). INVALID_ARGUMENT names the record, what it has and what is allowed.
 absl::Status CheckTorchArchive(absl::string_view bytes, const ArchiveLimits& limits = {});
 
 }  // namespace quantry::engine

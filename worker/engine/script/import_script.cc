@@ -6,7 +6,6 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <array>
-#include <exception>
 #include <fstream>
 #include <sstream>
 
@@ -14,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "common/status_macros.h"
-#include "common/utf8.h"
 #include "worker/engine/graph/verify.h"
+#include "worker/engine/graph/without_exceptions.h"
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/passes/assign_roles.h"
 #include "worker/engine/passes/canonicalize.h"
@@ -130,8 +129,10 @@ absl::StatusOr<Graph> Import(absl::string_view bytes, const ScriptOptions& optio
   return graph;
 }
 
-std::string FirstLine(absl::string_view text) {
-  return ToPlainText(text.substr(0, text.find('\n')));
+template <typename Read>
+auto Guarded(Read read) -> decltype(read()) {
+  const at::NoGradGuard no_grad;
+  return WithoutExceptions("the TorchScript model can't be read", read);
 }
 
 }  // namespace
@@ -140,40 +141,21 @@ bool LooksLikeTorchScript(absl::string_view head) {
   return absl::StartsWith(head, absl::string_view("PK\x03\x04", 4));
 }
 
-namespace {
-
-// The edge where exceptions of LibTorch and the standard library end.
-template <typename Function>
-auto WithoutExceptions(Function function) -> decltype(function()) {
-  const at::NoGradGuard no_grad;
-  std::string what;
-  try {
-    auto result = function();
-    if (result.ok()) return result;
-    return absl::Status(result.status().code(), ToPlainText(result.status().message()));
-  } catch (const c10::Error& error) {
-    what = FirstLine(error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    what = FirstLine(error.what());
-  }
-  return absl::InvalidArgumentError(absl::StrCat("the TorchScript model can't be read: ", what));
-}
-
-}  // namespace
-
 absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOptions& options) {
-  return WithoutExceptions([&] { return Import(bytes, options); });
+  return Guarded([&] { return Import(bytes, options); });
 }
 
-absl::StatusOr<std::map<std::string, at::Tensor>> ReadTorchScriptTensors(
-    const std::filesystem::path& path) {
+absl::StatusOr<std::map<std::string, at::Tensor>> ReadTorchScriptTensors(absl::string_view bytes) {
   using Tensors = std::map<std::string, at::Tensor>;
-  QUANTRY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-  return WithoutExceptions([&]() -> absl::StatusOr<Tensors> {
+  return Guarded([&]() -> absl::StatusOr<Tensors> {
     QUANTRY_ASSIGN_OR_RETURN(const torch::jit::Module module, LoadModule(bytes));
     Tensors tensors;
-    for (const auto& item : module.named_parameters()) tensors[item.name] = item.value;
-    for (const auto& item : module.named_buffers()) tensors[item.name] = item.value;
+    const auto take = [&tensors](const std::string& name, const at::Tensor& tensor) {
+      CheckBounds(tensor);
+      if (tensor.defined()) tensors[name] = tensor;
+    };
+    for (const auto& item : module.named_parameters()) take(item.name, item.value);
+    for (const auto& item : module.named_buffers()) take(item.name, item.value);
     return tensors;
   });
 }

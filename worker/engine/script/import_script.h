@@ -37,11 +37,10 @@ absl::StatusOr<Graph> ImportTorchScript(absl::string_view bytes, const ScriptOpt
 absl::StatusOr<Graph> ImportTorchScriptFile(const std::filesystem::path& path,
                                             const ScriptOptions& options);
 
-// Parameters and buffers of a TorchScript file under the names of its state_dict; the program is
-// not looked at. Errors as above, and one that says how to write such a file for what torch.save
-// wrote.
-absl::StatusOr<std::map<std::string, at::Tensor>> ReadTorchScriptTensors(
-    const std::filesystem::path& path);
+// Parameters and buffers of a TorchScript file under the names of its state_dict, each within its
+// memory; the program is not looked at, but the file is loaded in a child process first and within
+// the same limits. Empty for a frozen model. Errors as above.
+absl::StatusOr<std::map<std::string, at::Tensor>> ReadTorchScriptTensors(absl::string_view bytes);
 
 }  // namespace quantry::engine
 

@@ -1,61 +1,26 @@
 #include "worker/engine/script/interpreter.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
-#include <optional>
 #include <stdexcept>
 #include <string>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "worker/engine/script/aten_table.h"
-#include "worker/engine/script/plain_operators.h"
+#include "worker/engine/script/runnable_operators.h"
+#include "worker/engine/script/source_line.h"
 
 namespace quantry::engine {
-namespace {
 
 namespace jit = torch::jit;
 
-constexpr int64_t kMaxSteps = 200000;
-
-// "model.py:12", of the Python source where the file tells it.
-std::string SourceLine(const jit::Node& node) {
-  jit::SourceRange range = node.sourceRange();
-  if (const auto original = range.findSourceRangeThatGenerated()) range = *original;
-  const auto place = range.file_line_col();
-  if (!place.has_value()) return "";
-  const auto& source = range.source();
-  std::string line = source->get_line(source->lineno_for_offset(range.start())).str();
-  absl::StripAsciiWhitespace(&line);
-  if (line.size() > 120) line.resize(120);
-  return absl::StrCat(" at ", std::get<0>(*place), ":", std::get<1>(*place), ": ", line);
-}
+namespace {
 
 bool IsTensorList(const c10::IValue& value) {
   if (!value.isList()) return false;
   const auto list = value.toListRef();
   return std::any_of(list.begin(), list.end(), [](const auto& item) { return item.isTensor(); });
-}
-
-c10::IValue Made(absl::string_view kind, const c10::Type& type, const jit::Stack& parts) {
-  if (kind == "prim::TupleConstruct") return c10::ivalue::Tuple::create(parts);
-  if (kind == "prim::ListConstruct") {
-    c10::impl::GenericList list(type.containedTypes().at(0));
-    for (const c10::IValue& part : parts) list.push_back(part);
-    return list;
-  }
-  c10::impl::GenericDict dict(type.containedTypes().at(0), type.containedTypes().at(1));
-  for (size_t i = 0; i + 1 < parts.size(); i += 2) dict.insert_or_assign(parts[i], parts[i + 1]);
-  return dict;
-}
-
-jit::Stack Elements(const c10::IValue& value) {
-  if (value.isTuple()) return jit::Stack(value.toTupleRef().elements());
-  return value.toListRef().vec();
 }
 
 Lanes ListOf(const std::vector<Operand>& operands) {
@@ -123,115 +88,6 @@ void ScriptInterpreter::Dispatch(const jit::Node& node) {
   RunAten(node);
 }
 
-bool ScriptInterpreter::DispatchStructure(const jit::Node& node) {
-  const std::string kind = node.kind().toQualString();
-  if (kind == "prim::Constant") {
-    const auto constant = jit::toIValue(node.output());
-    const c10::IValue value = constant.has_value() ? *constant : c10::IValue();
-    Set(node.output(), {value, value});
-  } else if (kind == "prim::GetAttr") {
-    GetAttribute(node);
-  } else if (kind == "prim::SetAttr") {
-    const c10::IValue value = Get(node.inputs()[1])[0];
-    const bool counter =
-        value.isTensor() && at::isIntegralType(value.toTensor().scalar_type(), false);
-    TORCH_CHECK(counter, "the model changes its attribute '", node.s(c10::attr::name), "'");
-  } else if (kind == "prim::NumToTensor" || kind == "prim::unchecked_cast" ||
-             kind == "prim::unchecked_unwrap_optional" || kind == "aten::_unwrap_optional") {
-    Set(node.output(), Get(node.input(0)));
-  } else if (kind == "aten::warn") {
-    return true;
-  } else if (const std::optional<bool> answer = FixedAnswer(kind)) {
-    Set(node.output(), {*answer, *answer});
-  } else if (kind == "prim::Uninitialized") {
-    Set(node.output(), {});
-  } else if (kind == "prim::RaiseException") {
-    TORCH_CHECK(false, "the model refuses its input: ", Get(node.input(0))[0]);
-  } else if (kind == "prim::TupleIndex") {
-    Lanes lanes;
-    for (size_t i = 0; i < kLanes; ++i) {
-      const auto& elements = Get(node.inputs()[0])[i].toTupleRef().elements();
-      const int64_t index = Get(node.inputs()[1])[i].toInt();
-      const auto count = static_cast<int64_t>(elements.size());
-      lanes[i] = elements.at(static_cast<size_t>(index < 0 ? index + count : index));
-    }
-    Set(node.output(), lanes);
-  } else {
-    const bool makes = kind == "prim::ListConstruct" || kind == "prim::TupleConstruct" ||
-                       kind == "prim::DictConstruct";
-    const bool unpacks = kind == "prim::ListUnpack" || kind == "prim::TupleUnpack";
-    if (!makes && !unpacks) return false;
-    std::vector<Lanes> results(node.outputs().size());
-    for (size_t i = 0; i < kLanes; ++i) {
-      jit::Stack stack;
-      for (const jit::Value* input : node.inputs()) stack.push_back(Get(input)[i]);
-      stack = makes ? jit::Stack{Made(kind, *node.output()->type(), stack)} : Elements(stack.at(0));
-      TORCH_CHECK(stack.size() == results.size(), "has ", stack.size(), " elements, ",
-                  results.size(), " are expected");
-      for (size_t k = 0; k < results.size(); ++k) results[k][i] = stack.at(k);
-    }
-    for (size_t k = 0; k < results.size(); ++k) Set(node.outputs()[k], results[k]);
-  }
-  return true;
-}
-
-void ScriptInterpreter::GetAttribute(const jit::Node& node) {
-  const std::string& name = node.s(c10::attr::name);
-  Lanes lanes;
-  for (size_t i = 0; i < kLanes; ++i) {
-    lanes[i] = Get(node.inputs()[0])[i].toObjectRef().getAttr(name);
-    if (name == "training" && lanes[i].isBool()) lanes[i] = c10::IValue(false);
-  }
-  Set(node.output(), lanes);
-}
-
-bool ScriptInterpreter::Condition(const jit::Value* value) const {
-  const Lanes& lanes = Get(value);
-  TORCH_CHECK(lanes[0].isBool() && lanes[1].isBool(), "depends on the values of a tensor");
-  TORCH_CHECK(lanes[0].toBool() == lanes[1].toBool(), "depends on the batch size");
-  return lanes[0].toBool();
-}
-
-void ScriptInterpreter::RunIf(const jit::Node& node) {
-  bool taken = false;
-  try {
-    taken = Condition(node.inputs()[0]);
-  } catch (const c10::Error& error) {
-    TORCH_CHECK(false, "control flow ('if')", SourceLine(node), " can't be lowered: it ",
-                error.what_without_backtrace());
-  }
-  const jit::Block& block = *node.blocks()[taken ? 0 : 1];
-  RunBlock(block);
-  for (size_t i = 0; i < node.outputs().size(); ++i) {
-    Set(node.outputs()[i], Get(block.outputs()[i]));
-  }
-}
-
-void ScriptInterpreter::RunLoop(const jit::Node& node) {
-  const jit::Block& block = *node.blocks()[0];
-  std::vector<Lanes> carried;
-  for (size_t i = 2; i < node.inputs().size(); ++i) carried.push_back(Get(node.inputs()[i]));
-  const jit::Value* condition = node.inputs()[1];
-  try {
-    const Lanes& count = Get(node.inputs()[0]);
-    TORCH_CHECK(count[0].toInt() == count[1].toInt(), "depends on the batch size");
-    for (int64_t i = 0; i < count[0].toInt() && Condition(condition); ++i) {
-      TORCH_CHECK(++steps_ <= kMaxSteps, "takes more than ", kMaxSteps, " steps");
-      Set(block.inputs()[0], {i, i});
-      for (size_t k = 0; k < carried.size(); ++k) Set(block.inputs()[k + 1], carried[k]);
-      RunBlock(block);
-      condition = block.outputs()[0];
-      for (size_t k = 0; k < carried.size(); ++k) carried[k] = Get(block.outputs()[k + 1]);
-    }
-  } catch (const c10::Error& error) {
-    const std::string message = error.what_without_backtrace();
-    if (!absl::StartsWith(message, "depends") && !absl::StartsWith(message, "takes")) throw;
-    TORCH_CHECK(false, "control flow (a loop)", SourceLine(node), " can't be lowered: it ",
-                message);
-  }
-  for (size_t k = 0; k < carried.size(); ++k) Set(node.outputs()[k], carried[k]);
-}
-
 void ScriptInterpreter::RunAten(const jit::Node& node) {
   const std::string kind = node.kind().toQualString();
   std::vector<Lanes> arguments;
@@ -252,12 +108,13 @@ void ScriptInterpreter::RunAten(const jit::Node& node) {
       !computed && std::all_of(arguments.begin(), arguments.end(), [](const auto& a) {
         return !a[0].isTensor() || a[0].toTensor().dim() == 0;
       });
-  const bool on_constants =
-      tensors && plain && RunsOnConstants(kind) && !(small && IsPlainOperator(kind));
-  if (MakesConstant(kind) || on_constants) return RunOnConstants(node);
+  if (MakesConstant(kind) ||
+      (tensors && plain && RunsOnConstants(kind) && !(small && RunsOnNumbers(kind)))) {
+    return RunOnConstants(node);
+  }
   TORCH_CHECK(!computed || !AsksValue(kind), "depends on the values of a tensor");
   if (!tensors || AsksShape(kind) || on_list) return RunPlain(node);
-  if (small && IsPlainOperator(kind)) return RunPlain(node);
+  if (small && RunsOnNumbers(kind)) return RunPlain(node);
   Lower(node, std::move(arguments), computed);
 }
 
@@ -311,7 +168,7 @@ void ScriptInterpreter::RunOnConstants(const jit::Node& node) {
 }
 
 void ScriptInterpreter::RunPlain(const jit::Node& node) {
-  TORCH_CHECK(IsPlainOperator(node.kind().toQualString()), "is not supported");
+  TORCH_CHECK(RunsOnNumbers(node.kind().toQualString()), "is not supported");
   const c10::FunctionSchema& schema = node.schema();
   std::vector<Lanes> results(node.outputs().size());
   for (size_t lane = 0; lane < kLanes; ++lane) {

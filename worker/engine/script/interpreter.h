@@ -22,13 +22,18 @@ class ScriptInterpreter {
   std::vector<Lanes> Run(const torch::jit::Graph& graph, const std::vector<Lanes>& inputs);
 
  private:
+  static constexpr int64_t kMaxSteps = 200000;
+
   void RunBlock(const torch::jit::Block& block);
   void RunNode(const torch::jit::Node& node);
   void Dispatch(const torch::jit::Node& node);
+  // run_structure.cc; false: the node is something else.
   bool DispatchStructure(const torch::jit::Node& node);
+  void GetAttribute(const torch::jit::Node& node);
+  // run_control_flow.cc
   void RunIf(const torch::jit::Node& node);
   void RunLoop(const torch::jit::Node& node);
-  void GetAttribute(const torch::jit::Node& node);
+  bool Condition(const torch::jit::Value* value) const;
   void RunAten(const torch::jit::Node& node);
   // Writes the operator with ONNX's.
   void Lower(const torch::jit::Node& node, std::vector<Lanes> arguments, bool computed);
@@ -40,7 +45,6 @@ class ScriptInterpreter {
 
   const Lanes& Get(const torch::jit::Value* value) const;
   void Set(const torch::jit::Value* value, Lanes lanes) { values_[value] = std::move(lanes); }
-  bool Condition(const torch::jit::Value* value) const;
 
   Lowering& lowering_;
   std::unordered_map<const torch::jit::Value*, Lanes> values_;

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/engine/evaluate/executor.h"
-#include "worker/engine/evaluate/metrics.h"
+#include "worker/engine/evaluate/task_metrics.h"
 
 namespace quantry::engine {
 namespace {
@@ -17,9 +17,9 @@ namespace {
 double SumOfSquares(const at::Tensor& x) { return x.square().sum(at::kDouble).item<double>(); }
 
 // What a batch adds to top1 and loss.
-OutputSums SumsOf(const at::Tensor& logits, const at::Tensor& labels) {
-  ClassificationMetrics metrics;
-  metrics.Add(logits, labels);
+OutputSums SumsOf(const at::Tensor& output, const at::Tensor& targets, TargetKind kind) {
+  TaskMetrics metrics(kind);
+  metrics.Add(output, targets);
   const double examples = static_cast<double>(metrics.examples());
   return {.top1 = metrics.top1() * examples, .loss = metrics.loss() * examples};
 }
@@ -115,7 +115,7 @@ absl::Status SensitivityStudy::Measure(const Batch& batch, const SensitivityObse
   const double signal = SumOfSquares(reference);
   if (!std::isfinite(signal)) return NotFinite("the float model");
   table.signal += signal;
-  table.reference = table.reference + SumsOf(reference, batch.targets);
+  table.reference = table.reference + SumsOf(reference, batch.targets, options_.targets);
   const LayerProbe::Parts parts =
       options_.weights_only ? LayerProbe::Parts::kWeightOnly : LayerProbe::Parts::kAll;
   for (size_t i = 0; i < table.rows.size(); ++i) {
@@ -124,7 +124,7 @@ absl::Status SensitivityStudy::Measure(const Batch& batch, const SensitivityObse
     const absl::StatusOr<at::Tensor> output = Run(batch.inputs);
     probe_->SetFree();
     QUANTRY_RETURN_IF_ERROR(output.status());
-    OutputSums sums = SumsOf(*output, batch.targets);
+    OutputSums sums = SumsOf(*output, batch.targets, options_.targets);
     sums.noise = SumOfSquares(*output - reference);
     if (!std::isfinite(sums.noise)) {
       return NotFinite(absl::StrCat("layer '", row.layer, "' at ", row.bits, " bits"));

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "worker/engine/data/batch.h"
 #include "worker/engine/data/loader.h"
+#include "worker/engine/data/target.h"
 #include "worker/engine/train/calibrate.h"
 #include "worker/engine/train/layer_probe.h"
 #include "worker/engine/train/sensitivity_table.h"
@@ -22,7 +23,10 @@ namespace quantry::engine {
 struct SensitivityOptions {
   std::vector<int> bits = {8, 4};  // in [kMinQuantBits, kMaxQuantBits], none twice, not empty
   bool weights_only = false;       // inputs of layers stay in float
-  size_t task_output = 0;          // place in Graph::outputs() of what the labels are compared with
+  size_t task_output = 0;          // place in Graph::outputs() of what is compared
+  // What the batches are labelled with. It decides which of OutputSums are measured beside noise,
+  // which needs no labels.
+  TargetKind targets = TargetKind::kClass;
 };
 
 // Called after each run of the model; an error ends the measurement with it.

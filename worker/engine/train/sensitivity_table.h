@@ -15,8 +15,8 @@ namespace quantry::engine {
 // of examples.
 struct OutputSums {
   double noise = 0.0;  // squares of (output - float output)
-  double top1 = 0.0;   // examples whose class scored best
-  double loss = 0.0;   // cross-entropy in nats
+  double top1 = 0.0;   // examples whose class scored best; 0 without classes
+  double loss = 0.0;   // of the task, as TaskMetrics has it; 0 without labels
   friend bool operator==(const OutputSums&, const OutputSums&) = default;
 };
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "worker/engine/ops/precision.h"
 #include "worker/engine/train/distillation_options.h"
 #include "worker/engine/train/loss.h"
 #include "worker/engine/train/optimizer.h"
@@ -49,6 +50,9 @@ struct TrainOptions {
   // Where several processes divide each batch: BatchNorm takes the statistics of the whole batch, as
   // one process would; else each those of its part, and the running ones are the mean of all.
   bool sync_batch_norm = true;
+
+  // Of the products of layers, forward and backward.
+  Precision precision = Precision::kFloat32;
 
   bool evaluates() const { return evaluate_steps || evaluate_epochs; }
 

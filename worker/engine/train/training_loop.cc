@@ -77,6 +77,7 @@ absl::StatusOr<std::unique_ptr<TrainingLoop>> TrainingLoop::Create(Graph& graph,
                                                                    const Graph* teacher,
                                                                    Collective* ranks) {
   QUANTRY_RETURN_IF_ERROR(options.Validate());
+  QUANTRY_RETURN_IF_ERROR(CheckPrecision(options.precision));
   QUANTRY_RETURN_IF_ERROR(CheckTask(options, loader.dataset().target_kind()));
   PrepareParameters(graph);
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::Create(graph));
@@ -102,6 +103,7 @@ TrainingLoop::TrainingLoop(Graph& graph, Loader& loader, const TrainOptions& opt
       executor_(std::move(executor)),
       distiller_(std::move(distiller)),
       optimizer_(MakeOptimizer(MakeParameterGroups(graph, options), options.optimizer)),
+      step_bounds_(graph),
       parallel_(graph, ranks == nullptr ? alone_ : *ranks, options.sync_batch_norm) {
   if (options_.ema_decay) average_.emplace(GraphState(graph_), *options_.ema_decay);
   if (options_.evaluates() && callbacks_.evaluate) {
@@ -186,7 +188,8 @@ EvaluateContext TrainingLoop::ContextOf(int64_t step, const BatchPart& part) con
           .observers_frozen = frozen(options_.freeze_observers_after),
           .generator = at::make_generator<at::CPUGeneratorImpl>(
               Mix(options_.seed, static_cast<uint64_t>(step))),
-          .share = part.share ? &*part.share : nullptr};
+          .share = part.share ? &*part.share : nullptr,
+          .precision = options_.precision};
 }
 
 absl::Status TrainingLoop::RunStep(const Batch& batch, int64_t epoch, TaskMetrics& metrics) {
@@ -277,7 +280,9 @@ absl::Status TrainingLoop::Backward(const at::Tensor& loss, double weight, int64
 void TrainingLoop::UpdateIfDue(int64_t step, double rate) {
   if (!CompletesUpdate(step)) return;
   if (options_.gradient_clip) ClipGradientNorm(optimizer_->Parameters(), *options_.gradient_clip);
+  step_bounds_.BeforeUpdate();
   optimizer_->Step(rate);
+  step_bounds_.AfterUpdate();
   open_update_.reset();
   if (average_) average_->Update(step / options_.accumulate_batches + 1);
 }

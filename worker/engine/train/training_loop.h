@@ -17,6 +17,7 @@
 #include "worker/engine/train/data_parallel.h"
 #include "worker/engine/train/distillation.h"
 #include "worker/engine/train/optimizer.h"
+#include "worker/engine/train/step_bounds.h"
 #include "worker/engine/train/train_options.h"
 #include "worker/engine/train/weight_average.h"
 
@@ -61,7 +62,7 @@ class TrainingLoop {
   // must outlive the loop; the graph must not be edited meanwhile. `teacher` likewise: the model to
   // learn from, needed and used with options.distillation only, and `ranks`, the processes that
   // train together; null: this one alone. INVALID_ARGUMENT names an option, or says that the loss
-  // does not fit the targets.
+  // does not fit the targets; FAILED_PRECONDITION: the machine does not have options.precision.
   static absl::StatusOr<std::unique_ptr<TrainingLoop>> Create(Graph& graph, Loader& loader,
                                                               const TrainOptions& options,
                                                               TrainingCallbacks callbacks,
@@ -129,6 +130,7 @@ class TrainingLoop {
   const std::unique_ptr<Executor> executor_;
   const std::unique_ptr<Distiller> distiller_;  // null: none
   const std::unique_ptr<Optimizer> optimizer_;
+  StepBounds step_bounds_;
   DataParallel parallel_;
   std::optional<WeightAverage> average_;
   std::optional<BestTracker> tracker_;

@@ -10,6 +10,7 @@
 #include "common/files.h"
 #include "common/safetensors.h"
 #include "common/status_macros.h"
+#include "worker/engine/script/import_script.h"
 
 namespace quantry::engine {
 namespace {
@@ -33,6 +34,7 @@ struct WeightsFormat {
 constexpr WeightsFormat kFormats[] = {
     {"safetensors", LooksLikeSafetensors, ReadSafetensorsWeights},
     {"ONNX", LooksLikeOnnx, ReadOnnxWeights},
+    {"TorchScript", LooksLikeTorchScript, ReadTorchScriptWeights},
 };
 
 absl::StatusOr<std::string> ReadHead(const std::filesystem::path& path) {
@@ -55,11 +57,10 @@ absl::StatusOr<WeightMap> ReadWeightsFile(const std::filesystem::path& path) {
     return WithContext(weights.status(), absl::StrCat("weights (", format.name, ")"));
   }
   const std::string kinds = absl::StrJoin(
-      kFormats, " or ",
+      kFormats, ", ",
       [](std::string* out, const WeightsFormat& format) { absl::StrAppend(out, format.name); });
   return absl::InvalidArgumentError(
-      absl::StrCat("weights: the file's kind is unknown; allowed: ", kinds,
-                   "; of what torch.save wrote, store the state_dict as safetensors"));
+      absl::StrCat("weights: the file's kind is unknown; allowed: ", kinds));
 }
 
 }  // namespace quantry::engine

@@ -117,6 +117,41 @@ std::string LayersSection(const Json& report) {
       table.Render());
 }
 
+std::string FloatLayersSection(const Json& report) {
+  HtmlTable table({{"Layer", Kind::kName}, {"Operator"}, {"Weights", Kind::kNumber}});
+  for (const Json& layer : ChildOf(report, "float_layers")) {
+    table.AddRow(
+        {TextOf(layer, "layer"), TextOf(layer, "op_type"), CountText(NumberOf(layer, "weights"))});
+  }
+  if (table.empty()) return "";
+  return absl::StrCat(
+      "<h2>In float</h2><p class=\"note\">Layers whose trained weights are not quantized: "
+      "quant_config leaves them out, or their kind has no quantized form (RNN, GRU, LSTM).</p>",
+      table.Render());
+}
+
+// What quantizing the layer of `row` changes for the task: top-1 in points, else the loss; empty
+// for data without labels.
+std::string TaskChange(const Json& row, const Json& sensitivity) {
+  const auto top1 = Difference(NumberOf(row, "top1"), NumberOf(sensitivity, "float_top1"));
+  const auto loss = Difference(NumberOf(row, "loss"), NumberOf(sensitivity, "float_loss"));
+  if (!top1 && !loss) return "";
+  const std::string text = top1 ? PointsText(top1) : absl::StrFormat("%+.4g", *loss);
+  return absl::StrCat("<br><small>", text, "</small>");
+}
+
+std::string TaskNote(const Json& sensitivity) {
+  if (const auto top1 = NumberOf(sensitivity, "float_top1")) {
+    return absl::StrCat(", and below it the change of top-1 in percentage points against float (",
+                        EscapeHtml(ShareText(top1)), ")");
+  }
+  if (const auto loss = NumberOf(sensitivity, "float_loss")) {
+    return absl::StrCat(", and below it the change of the loss against float (",
+                        EscapeHtml(NumberText(loss)), ")");
+  }
+  return "";
+}
+
 std::string SensitivitySection(const Json& report) {
   const Json& sensitivity = ChildOf(report, "sensitivity");
   const Json& rows = ChildOf(sensitivity, "layers");
@@ -132,7 +167,6 @@ std::string SensitivitySection(const Json& report) {
   }
   columns.push_back({"", Kind::kPicture});
   HtmlTable table(columns);
-  const auto float_top1 = NumberOf(sensitivity, "float_top1");
   for (size_t first = 0; first < rows.size();) {
     const std::string layer = TextOf(rows[first], "layer");
     std::vector<std::string> cells = {
@@ -145,9 +179,7 @@ std::string SensitivitySection(const Json& report) {
       const auto column =
           std::find(widths.begin(), widths.end(), NumberOf(row, "bits").value_or(0));
       const size_t at = 5 + static_cast<size_t>(column - widths.begin());
-      cells[at] =
-          absl::StrCat(DecibelText(NumberOf(row, "sqnr_db")), "<br><small>",
-                       PointsText(Difference(NumberOf(row, "top1"), float_top1)), "</small>");
+      cells[at] = absl::StrCat(DecibelText(NumberOf(row, "sqnr_db")), TaskChange(row, sensitivity));
       worst = std::min(worst, NumberOf(row, "sqnr_db").value_or(kBestSqnr));
     }
     cells.back() = BarPicture(1 - worst / kBestSqnr);
@@ -155,13 +187,9 @@ std::string SensitivitySection(const Json& report) {
   }
   return absl::StrFormat(
       "<h2>Sensitivity</h2><p class=\"note\">Each layer quantized alone, all others in float, on "
-      "%s "
-      "examples. At each width the SQNR of the model&#39;s output, and below it the change of "
-      "top-1 in "
-      "percentage points against float (%s). The bar is the longer, the more the layer disturbs "
-      "the "
-      "output at the fewest bits.</p>%s",
-      EscapeHtml(CountText(NumberOf(sensitivity, "examples"))), EscapeHtml(ShareText(float_top1)),
+      "%s examples. At each width the SQNR of the model&#39;s output%s. The bar is the longer, the "
+      "more the layer disturbs the output at the fewest bits.</p>%s",
+      EscapeHtml(CountText(NumberOf(sensitivity, "examples"))), TaskNote(sensitivity),
       table.Render());
 }
 

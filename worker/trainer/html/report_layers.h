@@ -11,6 +11,8 @@ namespace quantry::trainer {
 
 // Scale, range, histogram, SQNR of each quantized tensor, and its layer's sensitivity.
 std::string LayersSection(const nlohmann::json& report);
+// The layers whose weights stay in float.
+std::string FloatLayersSection(const nlohmann::json& report);
 // The ranked table of layers quantized alone.
 std::string SensitivitySection(const nlohmann::json& report);
 // The bits chosen for each layer, and the budget.

@@ -225,8 +225,8 @@ std::string ReportPage(const Json& report) {
       EscapeHtml(TextOf(ChildOf(settings, "data"), "train_uri")), "</p>\n");
   absl::StrAppend(&page, Cards(report), TrainingSection(report), EvaluationSection(report),
                   MixedPrecisionSection(report), SensitivitySection(report));
-  absl::StrAppend(&page, LayersSection(report), DataSection(report), FilesSection(report),
-                  SettingsSection(report), Footer(report));
+  absl::StrAppend(&page, LayersSection(report), FloatLayersSection(report), DataSection(report),
+                  FilesSection(report), SettingsSection(report), Footer(report));
   return absl::StrCat(page, "</body>\n</html>\n");
 }
 

@@ -12,6 +12,7 @@ const ModeDef& MixedPrecisionMode() {
                                  .name = "mixed_precision",
                                  .quantizes = true,
                                  .trains = true,
+                                 .parallel = true,
                                  .resumes = true,
                                  .evaluations = 3,
                                  .steps = kSteps};

@@ -27,9 +27,23 @@ v1::MixedPrecision ToProto(const engine::BitChoice& choice,
   return message;
 }
 
+// Rank 0's measurements, for all, so that all choose the same bits.
+absl::Status ShareMeasurements(RunState& state) {
+  if (state.ranks.size() == 1) return absl::OkStatus();
+  const auto text = engine::BroadcastText(
+      state.ranks, state.ranks.leads() ? engine::SerializeTable(state.sensitivity) : "");
+  // Rank 0 measures for long; who is told to stop meanwhile sees it go first.
+  if (!text.ok() && state.interrupted()) return absl::CancelledError("interrupted");
+  QUANTRY_RETURN_IF_ERROR(text.status());
+  if (state.ranks.leads()) return absl::OkStatus();
+  QUANTRY_ASSIGN_OR_RETURN(state.sensitivity, engine::ParseTable(*text));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ChooseBits(RunState& state) {
+  QUANTRY_RETURN_IF_ERROR(ShareMeasurements(state));
   const engine::MixedPrecisionOptions& options = state.options.mixed_precision;
   QUANTRY_ASSIGN_OR_RETURN(
       state.choice, engine::ChooseBits(state.sensitivity, options, state.options.quant.weight_bits,

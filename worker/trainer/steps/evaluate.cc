@@ -2,6 +2,7 @@
 
 #include "common/status_macros.h"
 #include "worker/engine/evaluate/not_finite.h"
+#include "worker/engine/export/deployed_model.h"
 #include "worker/trainer/failure.h"
 #include "worker/trainer/steps/steps.h"
 
@@ -30,9 +31,8 @@ absl::Status EvaluateFloat(RunState& state) {
 }
 
 absl::Status EvaluateFakeQuant(RunState& state) {
-  QUANTRY_ASSIGN_OR_RETURN(
-      const engine::TaskMetrics metrics,
-      Evaluate(state, state.model, v1::PHASE_EVALUATING, "fake_quant", state.check.Expect()));
+  QUANTRY_ASSIGN_OR_RETURN(const engine::TaskMetrics metrics,
+                           EvaluateDeployed(state, "fake_quant", state.check.Expect()));
   if (HasClasses(metrics)) state.record.result.set_fake_quant_top1(metrics.top1());
   return absl::OkStatus();
 }
@@ -53,6 +53,17 @@ absl::Status EvaluateGiven(RunState& state) {
   const auto bytes = static_cast<int64_t>(size);
   qdq ? result.set_model_size_bytes(bytes) : result.set_float_model_size_bytes(bytes);
   return absl::OkStatus();
+}
+
+absl::StatusOr<engine::TaskMetrics> EvaluateDeployed(RunState& state, absl::string_view subject,
+                                                     const engine::EvaluationObserver& look) {
+  if (!state.mode.quantizes) {
+    return Evaluate(state, state.model, v1::PHASE_EVALUATING, subject, look);
+  }
+  QUANTRY_ASSIGN_OR_RETURN(
+      const engine::Graph deployed,
+      engine::DeployedModel(state.model, engine::QdqOptionsOf(state.options.quant)));
+  return Evaluate(state, deployed, v1::PHASE_EVALUATING, subject, look);
 }
 
 absl::StatusOr<engine::TaskMetrics> Evaluate(RunState& state, const engine::Graph& graph,

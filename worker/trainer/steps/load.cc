@@ -45,11 +45,28 @@ absl::Status ShareCheckpoint(RunState& state) {
   return absl::OkStatus();
 }
 
+// Whether this machine can train as it is asked to.
+absl::Status CheckPrecision(RunState& state) {
+  const engine::Precision precision = state.options.train.precision;
+  QUANTRY_RETURN_IF_ERROR(WithReason(engine::CheckPrecision(precision), "PRECISION_UNSUPPORTED"));
+  if (precision == engine::Precision::kBf16 &&
+      engine::FindBf16Support() == engine::Bf16Support::kEmulated) {
+    SendLog(state.sink, v1::LogLine::WARNING,
+            "training.precision is bf16, for which this CPU has no instructions: it takes longer "
+            "than float32");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Load(RunState& state) {
   state.progress.Begin(v1::PHASE_LOADING, "", 0);
-  QUANTRY_ASSIGN_OR_RETURN(state.inputs, LoadInputs(state.options));
+  if (state.mode.trains) QUANTRY_RETURN_IF_ERROR(CheckPrecision(state));
+  const RunWatch watch{.interrupted = state.interrupted, .log = [&state](absl::string_view line) {
+                         SendLog(state.sink, v1::LogLine::INFO, line);
+                       }};
+  QUANTRY_ASSIGN_OR_RETURN(state.inputs, LoadInputs(state.options, watch));
   state.model = state.inputs.model.Clone();
   state.identity = RunIdentity(state.options, state.inputs.model_identity);
   state.record.settings = SettingsToJson(state.options, state.inputs.model_identity);

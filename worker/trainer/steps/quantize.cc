@@ -6,6 +6,7 @@
 #include "worker/engine/evaluate/sqnr.h"
 #include "worker/engine/export/tensor_report.h"
 #include "worker/engine/passes/annotate.h"
+#include "worker/engine/passes/float_layers.h"
 #include "worker/engine/passes/fold_batch_norm.h"
 #include "worker/engine/passes/insert_fake_quant.h"
 #include "worker/engine/passes/planned_layers.h"
@@ -68,6 +69,7 @@ absl::Status DescribeQuantization(RunState& state) {
     state.record.distributions.push_back(found == distributions.end() ? engine::Distribution()
                                                                       : found->second);
   }
+  QUANTRY_ASSIGN_OR_RETURN(state.record.float_layers, engine::FloatLayers(state.model));
   if (state.choice) return absl::OkStatus();
   state.record.result.set_weight_bits(state.options.quant.weight_bits);
   state.record.result.set_activation_bits(state.options.quant.activation_bits);

@@ -58,7 +58,7 @@ absl::Status MeasureBatches(RunState& state) {
     const int64_t wanted = ExamplesOf(state) - study.table().examples;
     if (batch->size() > wanted) {
       for (at::Tensor& input : batch->inputs) input = input.slice(0, 0, wanted);
-      batch->targets = batch->targets.slice(0, 0, wanted);
+      if (batch->targets.defined()) batch->targets = batch->targets.slice(0, 0, wanted);
     }
     const absl::Status status = study.Measure(
         *batch, [&state](const engine::MeasuredRun& run) { return OnRun(state, run); });
@@ -72,12 +72,15 @@ absl::Status MeasureBatches(RunState& state) {
   return absl::OkStatus();
 }
 
-v1::Sensitivity ToProto(const engine::SensitivityTable& table) {
+// Without labels SQNR is all there is.
+v1::Sensitivity ToProto(const engine::SensitivityTable& table, engine::TargetKind targets) {
   v1::Sensitivity message;
   message.set_examples(table.examples);
   const double examples = static_cast<double>(std::max<int64_t>(1, table.examples));
-  message.set_float_top1(table.reference.top1 / examples);
-  message.set_float_loss(table.reference.loss / examples);
+  const bool classes = targets == engine::TargetKind::kClass;
+  const bool labels = targets != engine::TargetKind::kNone;
+  if (classes) message.set_float_top1(table.reference.top1 / examples);
+  if (labels) message.set_float_loss(table.reference.loss / examples);
   int rank = 0;
   for (const size_t index : engine::RankedRows(table)) {
     const engine::LayerMeasurement& row = table.rows[index];
@@ -89,8 +92,8 @@ v1::Sensitivity ToProto(const engine::SensitivityTable& table) {
     layer.set_bits(row.bits);
     layer.set_rank(rank);
     if (const auto sqnr = engine::SqnrDb(table, row)) layer.set_sqnr_db(*sqnr);
-    layer.set_top1(row.sums.top1 / examples);
-    layer.set_loss(row.sums.loss / examples);
+    if (classes) layer.set_top1(row.sums.top1 / examples);
+    if (labels) layer.set_loss(row.sums.loss / examples);
     layer.set_weights(row.weights);
     layer.set_macs(row.macs);
   }
@@ -100,15 +103,9 @@ v1::Sensitivity ToProto(const engine::SensitivityTable& table) {
 }  // namespace
 
 absl::Status PrepareSensitivity(RunState& state) {
-  if (state.inputs.task.kind != engine::TargetKind::kClass) {
-    return WithReason(
-        absl::InvalidArgumentError(absl::StrCat(
-            "mode '", state.mode.name, "' ranks layers by top-1 and needs one class per example, ",
-            "which the data has not; use data with classes, or mode 'qat'")),
-        "SPEC_INVALID");
-  }
   engine::SensitivityOptions options = state.options.sensitivity;
   options.task_output = state.inputs.task.output;
+  options.targets = state.inputs.task.kind;
   QUANTRY_ASSIGN_OR_RETURN(state.study,
                            engine::SensitivityStudy::Create(state.inputs.model, state.options.quant,
                                                             PactStartOf(state.options), options));
@@ -142,7 +139,7 @@ absl::Status MeasureSensitivity(RunState& state) {
   if (state.sensitivity.examples == 0) {
     return absl::InvalidArgumentError("there is no evaluation example to measure layers with");
   }
-  *state.record.result.mutable_sensitivity() = ToProto(state.sensitivity);
+  *state.record.result.mutable_sensitivity() = ToProto(state.sensitivity, state.inputs.task.kind);
   return absl::OkStatus();
 }
 

@@ -22,6 +22,10 @@ absl::Status EvaluateGiven(RunState& state);
 absl::StatusOr<engine::TaskMetrics> Evaluate(RunState& state, const engine::Graph& graph,
                                              v1::Phase phase, absl::string_view subject,
                                              const engine::EvaluationObserver& look);
+// The model as it would be deployed now (engine/export/deployed_model.h); the model itself in a mode
+// that does not quantize.
+absl::StatusOr<engine::TaskMetrics> EvaluateDeployed(RunState& state, absl::string_view subject,
+                                                     const engine::EvaluationObserver& look);
 
 // How reading `loader` goes, for ProgressReporter.
 DataState DataStateOf(const RunState& state, const engine::Loader& loader);
@@ -45,7 +49,7 @@ absl::Status CorrectBiases(RunState& state);
 absl::Status PrepareSensitivity(RunState& state);  // makes state.study
 absl::Status MeasureSensitivity(RunState& state);  // fills state.sensitivity
 
-// choose_bits.cc: state.choice, which Quantize follows, from state.sensitivity.
+// choose_bits.cc: state.choice, which Quantize follows, from state.sensitivity of rank 0.
 absl::Status ChooseBits(RunState& state);
 
 // train.cc
@@ -77,7 +81,7 @@ inline constexpr StepDef kCorrectBiases{"correcting", "CALIBRATION_FAILED", Corr
 inline constexpr StepDef kPrepareSensitivity{"quantizing", "QUANT_CONFIG_INVALID",
                                              PrepareSensitivity};
 inline constexpr StepDef kMeasureSensitivity{"measuring", "EVALUATION_FAILED", MeasureSensitivity};
-inline constexpr StepDef kChooseBits{"choosing bits", "SPEC_INVALID", ChooseBits};
+inline constexpr StepDef kChooseBits{"choosing bits", "SPEC_INVALID", ChooseBits, true};
 inline constexpr StepDef kTrain{"training", "TRAINING_FAILED", Train, true};
 inline constexpr StepDef kExportFloat{"exporting", "EXPORT_FAILED", ExportFloat};
 inline constexpr StepDef kExportQuantized{"exporting", "EXPORT_FAILED", ExportQuantized};

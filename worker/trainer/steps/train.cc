@@ -29,12 +29,12 @@ absl::Status OnTrainedStep(RunState& state, const engine::TrainedStep& step) {
   return absl::OkStatus();
 }
 
-// The score of the model as it is.
+// The score of the model as it would be deployed now.
 absl::StatusOr<double> EvaluateWhileTraining(RunState& state, int64_t steps_done) {
   state.steps_trained = steps_done;
   const auto ignore = [](const engine::EvaluatedBatch&) { return absl::OkStatus(); };
   QUANTRY_ASSIGN_OR_RETURN(const engine::TaskMetrics metrics,
-                           Evaluate(state, state.model, v1::PHASE_EVALUATING, "eval", ignore));
+                           EvaluateDeployed(state, "eval", ignore));
   state.progress.Begin(v1::PHASE_TRAINING, "",
                        state.options.train.epochs * state.inputs.train->num_batches(), steps_done);
   return metrics.score();

@@ -89,6 +89,34 @@ TEST(ObservedValues, AreThoseOfAllRanks) {
   });
 }
 
+TEST(ProcessGroup, ABuildWithoutADevicesBackendSaysSo) {
+  if (at::hasCUDA()) GTEST_SKIP() << "this LibTorch has CUDA";
+  RankOptions options = LocalRank(0, 2, 1234);
+  options.device = "cuda";
+  const absl::Status status = ProcessGroup::Join(options).status();
+  EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
+  EXPECT_EQ(status.message(),
+            "this build can't join processes on device 'cuda': it was made without nccl, which "
+            "takes a LibTorch with CUDA and NCCL, and NCCL's header nccl.h");
+}
+
+// Only what is in the memory that the ranks joined for can be reduced.
+TEST(ProcessGroup, RefusesATensorElsewhere) {
+  RunRanks(2, [](Collective& ranks) {
+    const at::Tensor elsewhere = at::empty({2}, at::device(at::kMeta));
+    for (const absl::Status& status :
+         {ranks.AllReduce(elsewhere, RankReduction::kSum), ranks.StartSum(elsewhere).status(),
+          ranks.Broadcast(elsewhere)}) {
+      EXPECT_TRUE(absl::IsInternal(status)) << status;
+      EXPECT_THAT(std::string(status.message()),
+                  HasSubstr("joined with device 'cpu' and can't reduce a tensor on meta"));
+    }
+    // Nothing was begun, so that all goes on.
+    EXPECT_FALSE(*AnyRank(ranks, false));
+    return absl::OkStatus();
+  });
+}
+
 TEST(ProcessGroup, NamesTheRankThatEndsWithAnError) {
   for (const int failing : {0, 1, 2}) {
     std::array<absl::Status, 3> found;
@@ -167,7 +195,7 @@ TEST(RankOptions, NamesWhatIsWrong) {
   const RankOptions right = LocalRank(0, 2, 1234);
   EXPECT_TRUE(right.Validate().ok());
   EXPECT_TRUE(RankOptions{}.Validate().ok());
-  std::vector<Case> cases(6, {right, ""});
+  std::vector<Case> cases(7, {right, ""});
   cases[0].options.rank = 2;
   cases[0].message = "rank is 2; allowed: 0 to 1";
   cases[1].options.size = 0;
@@ -180,6 +208,8 @@ TEST(RankOptions, NamesWhatIsWrong) {
   cases[4].message = "silence is 1s";
   cases[5].options.join_timeout = absl::ZeroDuration();
   cases[5].message = "join timeout is 0";
+  cases[6].options.device = "tpu";
+  cases[6].message = "device is 'tpu'; allowed: 'cpu', 'cuda'";
   for (const Case& wrong : cases) {
     const absl::Status status = wrong.options.Validate();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;

@@ -158,12 +158,14 @@ TEST_P(Parity, TrainsAsTorchDoes) {
       ExpectSameGradients(single, "grad32");
     }
   }
-  for (const fs::path& file : Files("training")) {
-    SCOPED_TRACE(file);
-    Graph precise = Read(file);
-    MakeDouble(precise);
-    ExpectSameLossAndBuffers(precise, TrainStep(precise, at::kDouble));
-    ExpectSameGradients(precise, "grad");
+  for (const char* form : {"preserve", "training"}) {
+    for (const fs::path& file : Files(form)) {
+      SCOPED_TRACE(file);
+      Graph precise = Read(file);
+      MakeDouble(precise);
+      ExpectSameLossAndBuffers(precise, TrainStep(precise, at::kDouble));
+      ExpectSameGradients(precise, "grad");
+    }
   }
 }
 

@@ -47,7 +47,8 @@ TEST(RoundingTest, EveryIntegerOfSixteenBitsSurvives) {
   for (const float s : {1.0f, 0.037f, 3.3e7f, 7.1e-20f}) {
     for (const int bits : {9, 12, 16}) {
       for (const Rounding rounding : kRoundings) {
-        const QParams qparams = QParamsOfThresholds(at::scalar_tensor(s), bits, rounding);
+        const QParams qparams =
+            QParamsOfThresholds(at::scalar_tensor(s), bits, /*full_range=*/false, rounding);
         const at::Tensor integers = at::arange(qparams.qmin, qparams.qmax + 1, at::kInt);
         const at::Tensor values = integers.to(at::kFloat) * qparams.step;
         EXPECT_TRUE(at::equal(QuantizeToIntegers(values, qparams, -1), integers))

@@ -77,6 +77,32 @@ TEST(SensitivityTest, EveryRowIsTheModelWithThatLayerAloneQuantized) {
   }
 }
 
+// Noise needs no labels; the loss is that of the data's targets.
+TEST(SensitivityTest, OtherDataThanClassesIsMeasuredToo) {
+  const Graph graph = BuildSmallNet(11);
+  Batch batch = MakeBatch(0);
+  const auto classes = MakeStudy(graph, {}, {.bits = {3}});
+  ASSERT_TRUE(classes->Measure(batch, nullptr).ok());
+  const auto unlabelled = MakeStudy(graph, {}, {.bits = {3}, .targets = TargetKind::kNone});
+  const auto values = MakeStudy(graph, {}, {.bits = {3}, .targets = TargetKind::kValues});
+  batch.targets = at::Tensor();
+  ASSERT_TRUE(unlabelled->Measure(batch, nullptr).ok());
+  // What the float model gives: the loss is the noise per value.
+  batch.targets = RunGraph(graph, batch.inputs[0]);
+  ASSERT_TRUE(values->Measure(batch, nullptr).ok());
+  EXPECT_EQ(values->table().reference.loss, 0);
+  for (size_t i = 0; i < classes->table().rows.size(); ++i) {
+    const OutputSums& expected = classes->table().rows[i].sums;
+    const OutputSums& without = unlabelled->table().rows[i].sums;
+    const OutputSums& mean = values->table().rows[i].sums;
+    EXPECT_GT(expected.loss, 0);
+    EXPECT_EQ(without, (OutputSums{.noise = expected.noise}));
+    EXPECT_EQ(mean.noise, expected.noise);
+    EXPECT_EQ(mean.top1, 0);
+    EXPECT_NEAR(mean.loss * kSmallNetClasses, mean.noise, 1e-4 * mean.noise);
+  }
+}
+
 TEST(SensitivityTest, WeightsOnlyLeavesInputsAlone) {
   const Graph graph = BuildSmallNet(12);
   const auto both = MakeStudy(graph, {}, {.bits = {3}});

@@ -3,35 +3,26 @@
 #include <gtest/gtest.h>
 #include <torch/optim.h>
 
+#include "tests/worker/engine/train/like_torch.h"
+
 namespace quantry::engine {
 namespace {
 
-// Runs `steps` steps of ours and of torch's SGD on the same least-squares problem.
-void ExpectLikeTorch(double momentum, double weight_decay) {
-  at::manual_seed(3);
-  const at::Tensor start = at::randn({4, 3});
-  const at::Tensor x = at::randn({8, 3});
-  const at::Tensor target = at::randn({8, 4});
-  at::Tensor ours = start.clone().requires_grad_(true);
-  at::Tensor theirs = start.clone().requires_grad_(true);
-  Sgd sgd({{.parameters = {{"w", ours}}, .weight_decay = weight_decay}}, {.momentum = momentum});
-  torch::optim::SGD reference(
-      {theirs}, torch::optim::SGDOptions(0.1).momentum(momentum).weight_decay(weight_decay));
-  for (int step = 0; step < 5; ++step) {
-    sgd.ZeroGradients();
-    (x.matmul(ours.t()) - target).square().mean().backward();
-    sgd.Step(0.1);
-    reference.zero_grad();
-    (x.matmul(theirs.t()) - target).square().mean().backward();
-    reference.step();
-    EXPECT_TRUE(at::allclose(ours, theirs, 1e-6, 1e-7)) << "step " << step;
-  }
-  EXPECT_FALSE(at::allclose(ours, start));
+void ExpectLikeTorchsSgd(double momentum, double weight_decay) {
+  ExpectLikeTorch(
+      [&](const at::Tensor& w) {
+        return Sgd({{.parameters = {{"w", w}}, .weight_decay = weight_decay}},
+                   {.momentum = momentum});
+      },
+      [&](const at::Tensor& w) {
+        return torch::optim::SGD(
+            {w}, torch::optim::SGDOptions(0.1).momentum(momentum).weight_decay(weight_decay));
+      });
 }
 
-TEST(SgdTest, PlainIsTorchSgd) { ExpectLikeTorch(0.0, 0.0); }
-TEST(SgdTest, MomentumIsTorchSgd) { ExpectLikeTorch(0.9, 0.0); }
-TEST(SgdTest, MomentumWithDecayIsTorchSgd) { ExpectLikeTorch(0.9, 0.05); }
+TEST(SgdTest, PlainIsTorchSgd) { ExpectLikeTorchsSgd(0.0, 0.0); }
+TEST(SgdTest, MomentumIsTorchSgd) { ExpectLikeTorchsSgd(0.9, 0.0); }
+TEST(SgdTest, MomentumWithDecayIsTorchSgd) { ExpectLikeTorchsSgd(0.9, 0.05); }
 
 TEST(SgdTest, GroupsHaveRateAndDecayOfTheirOwn) {
   at::Tensor plain = at::ones({1}).requires_grad_(true);

@@ -143,8 +143,8 @@ TEST_F(ReadWeights, SafetensorsOfEveryFloatingType) {
 }
 
 TEST_F(ReadWeights, RefusalsNameTheKind) {
-  EXPECT_THAT(Error(""), HasSubstr("kind is unknown; allowed: safetensors or ONNX"));
-  EXPECT_THAT(Error("PK\x03\x04 what torch.save wrote"), HasSubstr("as safetensors"));
+  EXPECT_THAT(Error(""), HasSubstr("kind is unknown; allowed: safetensors, ONNX, TorchScript"));
+  EXPECT_THAT(Error("PK\x03\x04 no archive"), HasSubstr("weights (TorchScript): not a sound"));
   EXPECT_THAT(Error("\x08 no model"), HasSubstr("weights (ONNX): "));
   EXPECT_THAT(Error(std::string("\xff\0\0\0\0\0\0\0{}", 10)),
               HasSubstr("weights (safetensors): not a sound safetensors file: its header has 255"));

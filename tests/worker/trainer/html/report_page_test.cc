@@ -35,6 +35,7 @@ Json SampleReport() {
                 "per_channel": true, "scale_min": 0.01, "scale_max": 0.02, "sqnr_db": 31.25,
                 "range_low": -1, "range_high": 1,
                 "histogram": {"min": -1, "max": 2, "counts": [1, 4, 0]}}],
+    "float_layers": [{"layer": "encoder.rnn", "op_type": "LSTM", "weights": 4096}],
     "sensitivity": {"examples": 64, "float_top1": 0.9, "float_loss": 0.3, "layers": [
       {"rank": 1, "layer": "stem", "op_type": "Conv", "bits": 8, "top1": 0.9, "sqnr_db": 40, "weights": 1728, "macs": 5000},
       {"rank": 1, "layer": "stem", "op_type": "Conv", "bits": 4, "top1": 0.8, "sqnr_db": 12.5, "weights": 1728, "macs": 5000}]},
@@ -63,6 +64,9 @@ TEST(ReportPageTest, HoldsWhatTheReportHolds) {
                            "12.5 dB<br><small>-10.00</small>",
                            "12.5 dB at 4",
                            "6 (given)",
+                           "encoder.rnn",
+                           "LSTM",
+                           "4,096",
                            "training.epochs",
                            "synthetic://glyphs",
                            "quantry 9.9.9",
@@ -71,6 +75,23 @@ TEST(ReportPageTest, HoldsWhatTheReportHolds) {
                            "2 classes: a, b."}) {
     EXPECT_THAT(page, HasSubstr(text));
   }
+}
+
+TEST(ReportPageTest, SensitivityShowsWhatTheDataCanTell) {
+  Json report = SampleReport();
+  report["sensitivity"].erase("float_top1");
+  for (Json& row : report["sensitivity"]["layers"]) {
+    row.erase("top1");
+    row["loss"] = 0.55;
+  }
+  const std::string losses = ReportPage(report);
+  EXPECT_THAT(losses, HasSubstr("12.5 dB<br><small>+0.25</small>"));
+  EXPECT_THAT(losses, HasSubstr("the change of the loss against float (0.3)"));
+  report["sensitivity"].erase("float_loss");
+  const std::string unlabelled = ReportPage(report);
+  EXPECT_THAT(unlabelled, HasSubstr("12.5 dB</td>"));
+  EXPECT_THAT(unlabelled, Not(HasSubstr("12.5 dB<br>")));
+  EXPECT_THAT(unlabelled, Not(HasSubstr("against float (")));
 }
 
 TEST(ReportPageTest, FetchesNothingAndRunsNothing) {
