@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
+#include "worker/engine/ops/onnx_dtype.h"
+
 namespace quantry::engine {
 
 Operand AtenCall::Tensor(size_t i) {
@@ -12,6 +16,9 @@ Operand AtenCall::Tensor(size_t i) {
 
 Operand AtenCall::TensorLike(size_t i, const Operand& like) {
   if (IsTensor(i)) return Tensor(i);
+  const bool whole = at::isIntegralType(like.lanes[0].scalar_type(), /*includeBool=*/true);
+  TORCH_CHECK(!whole || Number(i) == std::trunc(Number(i)), "argument ", i, " is ", Number(i),
+              ", the tensor holds integers");
   return lowering_.Constant(at::scalar_tensor(Number(i), like.lanes[0].scalar_type()));
 }
 
@@ -70,8 +77,24 @@ Operand AtenCall::FloatConstant(double value) {
   return lowering_.Constant(at::scalar_tensor(value, at::kFloat));
 }
 
+std::vector<int64_t> TwoSided(std::vector<int64_t> pads) {
+  const std::vector<int64_t> before = pads;
+  pads.insert(pads.end(), before.begin(), before.end());
+  return pads;
+}
+
+Operand EmitCast(AtenCall& call, const Operand& x, at::ScalarType dtype) {
+  if (x.lanes[0].scalar_type() == dtype) return x;
+  constexpr int64_t kLastType = 16;
+  for (int64_t type = 1; type <= kLastType; ++type) {
+    if (DtypeOf(type) == dtype) return call.lowering().Emit("Cast", {x}, {{"to", type}});
+  }
+  TORCH_CHECK(false, "the type ", dtype, " is not supported");
+}
+
 const AtenRow* FindAtenRow(absl::string_view op) {
-  for (const auto rows : {LayerRows(), PointwiseRows(), ShapeRows(), IndexRows()}) {
+  for (const auto rows : {AttentionRows(), CompareRows(), IndexRows(), LayerRows(), PointwiseRows(),
+                          PoolRows(), ReduceRows(), ShapeRows()}) {
     for (const AtenRow& row : rows) {
       if (row.op == op) return &row;
     }

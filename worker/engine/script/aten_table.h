@@ -1,6 +1,7 @@
 #ifndef QUANTRY_WORKER_ENGINE_SCRIPT_ATEN_TABLE_H_
 #define QUANTRY_WORKER_ENGINE_SCRIPT_ATEN_TABLE_H_
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -43,22 +44,36 @@ class AtenCall {
   std::vector<Lanes> arguments_;
 };
 
+// Padding by as much behind each axis as before it, as ONNX writes it.
+std::vector<int64_t> TwoSided(std::vector<int64_t> pads);
+// Reshape to sizes that may depend on the batch.
+Operand EmitReshape(AtenCall& call, const Operand& x,
+                    const std::array<std::vector<int64_t>, kLanes>& sizes);
+// `x`, [..., in], by a layer's weight [out, in] and bias [out], which may be left out.
+Operand EmitLinear(AtenCall& call, const Operand& x, const Operand& weight, const Operand& bias);
+// `x` in the type `dtype`.
+Operand EmitCast(AtenCall& call, const Operand& x, at::ScalarType dtype);
+
 // How one aten operator is written with ONNX's.
 struct AtenRow {
   absl::string_view op;  // "aten::relu"; also stands for "aten::relu_"
   Operand (*lower)(AtenCall&);
   bool view = false;  // the result shares memory with argument 0
-  // Instead of `lower`, where the result is a list of tensors.
+  // Where there are several results; where `lower` is null, the one result is the list of them.
   std::vector<Operand> (*lower_list)(AtenCall&) = nullptr;
 };
 
 // Null if `op` is in none of the tables.
 const AtenRow* FindAtenRow(absl::string_view op);
 
+absl::Span<const AtenRow> AttentionRows();
+absl::Span<const AtenRow> CompareRows();
+absl::Span<const AtenRow> IndexRows();
 absl::Span<const AtenRow> LayerRows();
 absl::Span<const AtenRow> PointwiseRows();
+absl::Span<const AtenRow> PoolRows();
+absl::Span<const AtenRow> ReduceRows();
 absl::Span<const AtenRow> ShapeRows();
-absl::Span<const AtenRow> IndexRows();
 
 }  // namespace quantry::engine
 

@@ -113,6 +113,28 @@ Operand ExpandAs(AtenCall& call) {
       {x.lanes[0].expand_as(like.lanes[0]), x.lanes[1].expand_as(like.lanes[1])});
 }
 
+// input, how often along each axis; axes that the input lacks come first
+Operand Repeat(AtenCall& call) {
+  Operand x = call.Tensor(0);
+  const auto axes = static_cast<int64_t>(call.at(1)[0].toListRef().size());
+  TORCH_CHECK(axes >= x.rank(), "there are ", axes, " repeats for ", x.rank(), " axes");
+  while (x.rank() < axes) {
+    x = call.lowering().Emit("Unsqueeze", {x, call.IntsConstant({0})});
+  }
+  std::array<std::vector<int64_t>, kLanes> times;
+  std::array<at::Tensor, kLanes> shapes;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    times[lane] = call.at(1)[lane].toIntVector();
+    std::vector<int64_t> sizes = x.lanes[lane].sizes().vec();
+    for (size_t axis = 0; axis < sizes.size(); ++axis) {
+      TORCH_CHECK(times[lane][axis] > 0, "repeats of ", times[lane][axis]);
+      sizes[axis] *= times[lane][axis];
+    }
+    shapes[lane] = at::zeros({}, x.lanes[lane].options()).expand(sizes);
+  }
+  return call.lowering().EmitShaped("Tile", {x, call.lowering().Sizes(times)}, shapes);
+}
+
 // x[-shift:] in front of x[:-shift], along one axis.
 Operand Rolled(AtenCall& call, const Operand& x, int64_t shift, int64_t axis) {
   const int64_t size = x.lanes[0].size(axis);
@@ -156,6 +178,7 @@ constexpr AtenRow kRows[] = {
     {"aten::index_select", IndexSelect},
     {"aten::expand", Expand, true},
     {"aten::expand_as", ExpandAs, true},
+    {"aten::repeat", Repeat},
     {"aten::roll", Roll},
     {"aten::einsum", Einsum},
 };

@@ -23,6 +23,16 @@ bool IsTensorList(const c10::IValue& value) {
   return std::any_of(list.begin(), list.end(), [](const auto& item) { return item.isTensor(); });
 }
 
+Lanes ListOf(const std::vector<Operand>& operands) {
+  Lanes lists;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    c10::List<at::Tensor> list;
+    for (const Operand& operand : operands) list.push_back(operand.lanes[lane]);
+    lists[lane] = list;
+  }
+  return lists;
+}
+
 // Numbers that a trace computed as tensors.
 c10::IValue AsTensor(const c10::IValue& value) {
   return value.isScalar() ? c10::IValue(at::scalar_tensor(
@@ -102,6 +112,7 @@ void ScriptInterpreter::RunAten(const jit::Node& node) {
       (tensors && plain && RunsOnConstants(kind) && !(small && RunsOnNumbers(kind)))) {
     return RunOnConstants(node);
   }
+  TORCH_CHECK(!computed || !AsksValue(kind), "depends on the values of a tensor");
   if (!tensors || AsksShape(kind) || on_list) return RunPlain(node);
   if (small && RunsOnNumbers(kind)) return RunPlain(node);
   Lower(node, std::move(arguments), computed);
@@ -117,26 +128,30 @@ void ScriptInterpreter::Lower(const jit::Node& node, std::vector<Lanes> argument
     return Set(node.output(), arguments[0]);  // BatchNorm counts its batches
   }
   if (in_place) row = FindAtenRow(name);
-  TORCH_CHECK(row != nullptr && node.outputs().size() == 1, "is not supported");
+  const bool several = node.outputs().size() > 1;
+  TORCH_CHECK(row != nullptr && (!several || row->lower_list != nullptr), "is not supported");
   const Lanes self = arguments[0];
   AtenCall call(lowering_, std::move(arguments));
-  if (row->lower_list != nullptr) {
-    Lanes lists;
+  if (several || row->lower == nullptr) {
     const std::vector<Operand> results = row->lower_list(call);
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      c10::List<at::Tensor> list;
-      for (const Operand& result : results) list.push_back(result.lanes[lane]);
-      lists[lane] = list;
-    }
     for (const Operand& result : results) {
       if (row->view) lowering_.MarkView(result, self);
     }
-    return Set(node.output(), lists);
+    return several ? SetOutputs(node, results) : Set(node.output(), ListOf(results));
   }
   const Operand result = row->lower(call);
   if (in_place) return Set(node.output(), lowering_.Overwrite(self, result));
   if (row->view) lowering_.MarkView(result, self);
   Set(node.output(), lowering_.ToLanes(result));
+}
+
+void ScriptInterpreter::SetOutputs(const jit::Node& node, const std::vector<Operand>& results) {
+  TORCH_CHECK(results.size() == node.outputs().size(), "has ", results.size(), " results, ",
+              node.outputs().size(), " are expected");
+  for (size_t i = 0; i < results.size(); ++i) {
+    const bool absent = results[i].value == nullptr;
+    Set(node.outputs()[i], absent ? Lanes{} : lowering_.ToLanes(results[i]));
+  }
 }
 
 void ScriptInterpreter::RunOnConstants(const jit::Node& node) {
@@ -162,11 +177,6 @@ void ScriptInterpreter::RunPlain(const jit::Node& node) {
       c10::IValue value = Get(node.inputs()[i])[lane];
       const bool wants_tensor = i < schema.arguments().size() &&
                                 schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType;
-      if (value.isTensor() && lowering_.IsComputed(value.toTensor())) {
-        const std::string kind = node.kind().toQualString();
-        TORCH_CHECK(kind != "aten::Int" && kind != "aten::Float" && kind != "aten::Bool",
-                    "depends on the values of a tensor");
-      }
       stack.push_back(wants_tensor ? AsTensor(value) : value);
     }
     if (schema.is_vararg()) stack.push_back(static_cast<int64_t>(node.inputs().size()));

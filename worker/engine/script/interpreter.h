@@ -37,6 +37,7 @@ class ScriptInterpreter {
   void RunAten(const torch::jit::Node& node);
   // Writes the operator with ONNX's.
   void Lower(const torch::jit::Node& node, std::vector<Lanes> arguments, bool computed);
+  void SetOutputs(const torch::jit::Node& node, const std::vector<Operand>& results);
   // Computes with tensors that the program made of numbers alone.
   void RunOnConstants(const torch::jit::Node& node);
   // Runs the node's own code in both lanes, on numbers, lists and strings.

@@ -5,12 +5,6 @@
 namespace quantry::engine {
 namespace {
 
-std::vector<int64_t> Twice(std::vector<int64_t> pads) {
-  const std::vector<int64_t> begin = pads;
-  pads.insert(pads.end(), begin.begin(), begin.end());
-  return pads;
-}
-
 struct ConvArguments {
   std::vector<int64_t> strides, padding, dilations, output_padding;
   int64_t groups = 1;
@@ -20,7 +14,7 @@ struct ConvArguments {
 Operand EmitConv(AtenCall& call, const ConvArguments& given) {
   const Operand weight = call.Tensor(1);
   AttributeMap attributes = {{"strides", given.strides},
-                             {"pads", Twice(given.padding)},
+                             {"pads", TwoSided(given.padding)},
                              {"dilations", given.dilations},
                              {"group", given.groups},
                              {"kernel_shape", weight.lanes[0].sizes().slice(2).vec()}};
@@ -94,16 +88,7 @@ Operand BatchNorm(AtenCall& call) {
 }
 
 Operand Linear(AtenCall& call) {
-  const Operand x = call.Tensor(0);
-  const Operand weight = call.Tensor(1);
-  const Operand bias = call.Tensor(2);
-  if (x.rank() == 2) {
-    return call.lowering().Emit("Gemm", {x, weight, bias}, {{"transB", int64_t{1}}});
-  }
-  const Operand transposed =
-      call.lowering().Emit("Transpose", {weight}, {{"perm", std::vector<int64_t>{1, 0}}});
-  const Operand product = call.lowering().Emit("MatMul", {x, transposed});
-  return bias.value == nullptr ? product : call.lowering().Emit("Add", {product, bias});
+  return EmitLinear(call, call.Tensor(0), call.Tensor(1), call.Tensor(2));
 }
 
 // bias, input, weight, beta, alpha
@@ -121,54 +106,23 @@ Operand Dropout(AtenCall& call) {
   return call.lowering().Emit("Dropout", {call.Tensor(0), call.FloatConstant(call.Number(1))});
 }
 
-// input, kernel, stride, padding, dilation, ceil_mode
-Operand MaxPool(AtenCall& call) {
-  const auto kernel = call.Ints(1, 2);
-  return call.lowering().Emit("MaxPool", {call.Tensor(0)},
-                              {{"kernel_shape", kernel},
-                               {"strides", call.Ints(2, 2, kernel)},
-                               {"pads", Twice(call.Ints(3, 2))},
-                               {"dilations", call.Ints(4, 2)},
-                               {"ceil_mode", int64_t{call.Bool(5)}}});
+// input, dim, dtype
+Operand NormalAlong(AtenCall& call, const char* op) {
+  Operand x = call.Tensor(0);
+  if (!call.IsNone(2)) x = EmitCast(call, x, static_cast<at::ScalarType>(call.Int(2)));
+  return call.lowering().Emit(op, {x}, {{"axis", call.Int(1)}});
 }
 
-// input, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override
-Operand AvgPool(AtenCall& call) {
-  TORCH_CHECK(call.IsNone(6), "divisor_override is not supported");
-  const auto kernel = call.Ints(1, 2);
-  return call.lowering().Emit("AveragePool", {call.Tensor(0)},
-                              {{"kernel_shape", kernel},
-                               {"strides", call.Ints(2, 2, kernel)},
-                               {"pads", Twice(call.Ints(3, 2))},
-                               {"ceil_mode", int64_t{call.Bool(4)}},
-                               {"count_include_pad", int64_t{call.Bool(5)}}});
-}
-
-// To sizes that divide the input's: windows that don't overlap.
-Operand AdaptiveAvgPool(AtenCall& call) {
-  const Operand x = call.Tensor(0);
-  const auto sizes = call.Ints(1, 2);
-  if (sizes == std::vector<int64_t>{1, 1}) return call.lowering().Emit("GlobalAveragePool", {x});
-  std::vector<int64_t> kernel;
-  for (int64_t i = 0; i < 2; ++i) {
-    const int64_t wanted = sizes[static_cast<size_t>(i)];
-    const int64_t given = x.lanes[0].size(x.rank() - 2 + i);
-    TORCH_CHECK(wanted > 0 && given % wanted == 0, "adaptive pooling of ", given, " to ", wanted,
-                " is supported only where the second divides the first");
-    kernel.push_back(given / wanted);
-  }
-  return call.lowering().Emit("AveragePool", {x}, {{"kernel_shape", kernel}, {"strides", kernel}});
-}
-
-Operand Softmax(AtenCall& call) {
-  return call.lowering().Emit("Softmax", {call.Tensor(0)}, {{"axis", call.Int(1)}});
-}
+Operand Softmax(AtenCall& call) { return NormalAlong(call, "Softmax"); }
+Operand LogSoftmax(AtenCall& call) { return NormalAlong(call, "LogSoftmax"); }
 
 // input, normalized_shape, weight, bias, eps, cudnn
 Operand LayerNorm(AtenCall& call) {
   const auto count = static_cast<int64_t>(call.Ints(1).size());
-  return call.lowering().Emit("LayerNormalization",
-                              {call.Tensor(0), call.Tensor(2), call.Tensor(3)},
+  const Operand weight = call.IsNone(2)
+                             ? call.lowering().Constant(at::ones(call.Ints(1), at::kFloat))
+                             : call.Tensor(2);
+  return call.lowering().Emit("LayerNormalization", {call.Tensor(0), weight, call.Tensor(3)},
                               {{"axis", -count}, {"epsilon", static_cast<float>(call.Number(4))}});
 }
 
@@ -189,14 +143,22 @@ constexpr AtenRow kRows[] = {
     {"aten::mm", MatMul},
     {"aten::dropout", Dropout},
     {"aten::feature_dropout", Dropout},
-    {"aten::max_pool2d", MaxPool},
-    {"aten::avg_pool2d", AvgPool},
-    {"aten::adaptive_avg_pool2d", AdaptiveAvgPool},
     {"aten::softmax", Softmax},
+    {"aten::log_softmax", LogSoftmax},
     {"aten::layer_norm", LayerNorm},
 };
 
 }  // namespace
+
+Operand EmitLinear(AtenCall& call, const Operand& x, const Operand& weight, const Operand& bias) {
+  if (x.rank() == 2) {
+    return call.lowering().Emit("Gemm", {x, weight, bias}, {{"transB", int64_t{1}}});
+  }
+  const Operand transposed =
+      call.lowering().Emit("Transpose", {weight}, {{"perm", std::vector<int64_t>{1, 0}}});
+  const Operand product = call.lowering().Emit("MatMul", {x, transposed});
+  return bias.value == nullptr ? product : call.lowering().Emit("Add", {product, bias});
+}
 
 absl::Span<const AtenRow> LayerRows() { return kRows; }
 

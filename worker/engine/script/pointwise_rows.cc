@@ -19,6 +19,17 @@ constexpr char kTanh[] = "Tanh";
 constexpr char kExp[] = "Exp";
 constexpr char kSqrt[] = "Sqrt";
 constexpr char kNeg[] = "Neg";
+constexpr char kAbs[] = "Abs";
+constexpr char kCeil[] = "Ceil";
+constexpr char kCos[] = "Cos";
+constexpr char kErf[] = "Erf";
+constexpr char kFloor[] = "Floor";
+constexpr char kLog[] = "Log";
+constexpr char kMish[] = "Mish";
+constexpr char kReciprocal[] = "Reciprocal";
+constexpr char kRound[] = "Round";
+constexpr char kSign[] = "Sign";
+constexpr char kSin[] = "Sin";
 
 Operand Binary(AtenCall& call, const char* op, size_t alpha) {
   Operand a = call.IsTensor(0) ? call.Tensor(0) : Operand{};
@@ -39,10 +50,64 @@ Operand Div(AtenCall& call) {
   return Binary(call, "Div", call.size());
 }
 
+// input, other, alpha: other - alpha * input
 Operand ReverseSub(AtenCall& call) {
+  Operand x = call.Tensor(0);
+  const Operand other = call.TensorLike(1, x);
+  if (!call.IsNone(2) && call.Number(2) != 1.0) {
+    x = call.lowering().Emit("Mul", {x, call.TensorLike(2, x)});
+  }
+  return call.lowering().Emit("Sub", {other, x});
+}
+
+Operand InverseSqrt(AtenCall& call) {
+  return call.lowering().Emit("Reciprocal", {call.lowering().Emit("Sqrt", {call.Tensor(0)})});
+}
+
+Operand Square(AtenCall& call) {
   const Operand x = call.Tensor(0);
-  TORCH_CHECK(call.IsNone(2) || call.Number(2) == 1.0, "alpha must be 1");
-  return call.lowering().Emit("Sub", {call.TensorLike(1, x), x});
+  return call.lowering().Emit("Mul", {x, x});
+}
+
+Operand LeakyRelu(AtenCall& call) {
+  return call.lowering().Emit("LeakyRelu", {call.Tensor(0)},
+                              {{"alpha", static_cast<float>(call.Number(1))}});
+}
+
+// input, alpha, scale, input_scale
+Operand Elu(AtenCall& call) {
+  TORCH_CHECK(
+      (call.IsNone(2) || call.Number(2) == 1.0) && (call.IsNone(3) || call.Number(3) == 1.0),
+      "only scales of 1 are supported");
+  return call.lowering().Emit("Elu", {call.Tensor(0)},
+                              {{"alpha", static_cast<float>(call.Number(1))}});
+}
+
+// input, beta, threshold; torch is linear above the threshold, where the curve is so in float32.
+Operand Softplus(AtenCall& call) {
+  TORCH_CHECK(call.Number(1) == 1.0, "only beta = 1 is supported");
+  return call.lowering().Emit("Softplus", {call.Tensor(0)});
+}
+
+// input, weight of each channel or of all
+Operand PRelu(AtenCall& call) {
+  const Operand x = call.Tensor(0);
+  Operand slope = call.Tensor(1);
+  if (x.rank() > 2 && slope.lanes[0].numel() > 1) {
+    std::vector<int64_t> sizes(static_cast<size_t>(x.rank() - 1), 1);
+    sizes[0] = slope.lanes[0].numel();
+    slope = call.lowering().Emit("Reshape", {slope, call.IntsConstant(sizes)});
+  }
+  return call.lowering().Emit("PRelu", {x, slope});
+}
+
+// input, dtype, ...; input, device, dtype, ...; input, other, ...
+Operand To(AtenCall& call) {
+  const Operand x = call.Tensor(0);
+  if (call.IsTensor(1)) return EmitCast(call, x, call.Tensor(1).lanes[0].scalar_type());
+  const size_t dtype = call.at(1)[0].isDevice() ? 2 : 1;
+  const bool given = !call.IsNone(dtype) && call.at(dtype)[0].isInt();
+  return given ? EmitCast(call, x, static_cast<at::ScalarType>(call.Int(dtype))) : x;
 }
 
 Operand Pow(AtenCall& call) { return Binary(call, "Pow", call.size()); }
@@ -70,14 +135,6 @@ Operand Zero(AtenCall& call) {
 }
 
 Operand Fill(AtenCall& call) { return Filled(call, call.TensorLike(1, call.Tensor(0))); }
-
-// input, p, dimensions, keepdim
-Operand Norm(AtenCall& call) {
-  TORCH_CHECK(call.size() >= 4 && !call.IsNone(2), "a norm over all dimensions is not supported");
-  TORCH_CHECK(call.Number(1) == 2.0, "only the Euclidean norm is supported");
-  return call.lowering().Emit("ReduceL2", {call.Tensor(0), call.IntsConstant(call.Ints(2))},
-                              {{"keepdims", int64_t{call.Bool(3)}}});
-}
 
 Operand Relu6(AtenCall& call) {
   return call.lowering().Emit("Clip",
@@ -116,14 +173,31 @@ constexpr AtenRow kRows[] = {
     {"aten::clamp_min", ClampMin},
     {"aten::fill", Fill},
     {"aten::zero", Zero},
-    {"aten::norm", Norm},
-    {"aten::linalg_vector_norm", Norm},
     {"aten::silu", Silu},
     {"aten::gelu", Gelu},
     {"aten::tanh", Unary<kTanh>},
     {"aten::exp", Unary<kExp>},
     {"aten::sqrt", Unary<kSqrt>},
     {"aten::neg", Unary<kNeg>},
+    {"aten::abs", Unary<kAbs>},
+    {"aten::ceil", Unary<kCeil>},
+    {"aten::cos", Unary<kCos>},
+    {"aten::erf", Unary<kErf>},
+    {"aten::floor", Unary<kFloor>},
+    {"aten::log", Unary<kLog>},
+    {"aten::mish", Unary<kMish>},
+    {"aten::reciprocal", Unary<kReciprocal>},
+    {"aten::round", Unary<kRound>},
+    {"aten::rsqrt", InverseSqrt},
+    {"aten::sign", Unary<kSign>},
+    {"aten::sin", Unary<kSin>},
+    {"aten::square", Square},
+    {"aten::leaky_relu", LeakyRelu},
+    {"aten::elu", Elu},
+    {"aten::prelu", PRelu},
+    {"aten::softplus", Softplus},
+    {"aten::to", To},
+    {"aten::type_as", To},
     {"aten::add", Add},
     {"aten::sub", Sub},
     {"aten::rsub", ReverseSub},

@@ -10,29 +10,6 @@
 namespace quantry::engine {
 namespace {
 
-// Reshape to sizes that may depend on the batch: such a size is written 0 where it stays in its
-// place, else, once, -1.
-Operand EmitReshape(AtenCall& call, const Operand& x,
-                    const std::array<std::vector<int64_t>, kLanes>& sizes) {
-  std::vector<int64_t> target;
-  bool open = std::find(sizes[0].begin(), sizes[0].end(), -1) != sizes[0].end();
-  TORCH_CHECK(sizes[0].size() == sizes[1].size(), "the rank depends on the batch size");
-  for (size_t i = 0; i < sizes[0].size(); ++i) {
-    if (sizes[0][i] == sizes[1][i]) {
-      TORCH_CHECK(sizes[0][i] != 0, "sizes of 0 are not supported");
-      target.push_back(sizes[0][i]);
-      continue;
-    }
-    const auto axis = static_cast<int64_t>(i);
-    const bool kept = axis < x.rank() && x.lanes[0].size(axis) == sizes[0][i] &&
-                      x.lanes[1].size(axis) == sizes[1][i];
-    TORCH_CHECK(kept || !open, "more than one size depends on the batch size");
-    target.push_back(kept ? 0 : -1);
-    open = open || !kept;
-  }
-  return call.lowering().Emit("Reshape", {x, call.IntsConstant(target)});
-}
-
 Operand Reshape(AtenCall& call) {
   return EmitReshape(call, call.Tensor(0),
                      {call.at(1)[0].toIntVector(), call.at(1)[1].toIntVector()});
@@ -78,15 +55,6 @@ Operand Identity(AtenCall& call) { return call.lowering().Emit("Identity", {call
 
 Operand Cat(AtenCall& call) {
   return call.lowering().Emit("Concat", call.Tensors(0), {{"axis", call.Int(1)}});
-}
-
-Operand Mean(AtenCall& call) {
-  const Operand x = call.Tensor(0);
-  if (call.size() < 3 || call.IsNone(1)) {
-    return call.lowering().Emit("ReduceMean", {x}, {{"keepdims", int64_t{0}}});
-  }
-  return call.lowering().Emit("ReduceMean", {x, call.IntsConstant(call.Ints(1))},
-                              {{"keepdims", int64_t{call.Bool(2)}}});
 }
 
 // input, dim, start, end, step
@@ -165,7 +133,6 @@ constexpr AtenRow kRows[] = {
     {"aten::clone", Identity},
     {"aten::detach", Identity, true},
     {"aten::cat", Cat},
-    {"aten::mean", Mean},
     {"aten::slice", Slice, true},
     {"aten::select", Select, true},
     {"aten::unsqueeze", Unsqueeze, true},
@@ -175,6 +142,28 @@ constexpr AtenRow kRows[] = {
 };
 
 }  // namespace
+
+// A size that depends on the batch is written 0 where it stays in its place, else, once, -1.
+Operand EmitReshape(AtenCall& call, const Operand& x,
+                    const std::array<std::vector<int64_t>, kLanes>& sizes) {
+  std::vector<int64_t> target;
+  bool open = std::find(sizes[0].begin(), sizes[0].end(), -1) != sizes[0].end();
+  TORCH_CHECK(sizes[0].size() == sizes[1].size(), "the rank depends on the batch size");
+  for (size_t i = 0; i < sizes[0].size(); ++i) {
+    if (sizes[0][i] == sizes[1][i]) {
+      TORCH_CHECK(sizes[0][i] != 0, "sizes of 0 are not supported");
+      target.push_back(sizes[0][i]);
+      continue;
+    }
+    const auto axis = static_cast<int64_t>(i);
+    const bool kept = axis < x.rank() && x.lanes[0].size(axis) == sizes[0][i] &&
+                      x.lanes[1].size(axis) == sizes[1][i];
+    TORCH_CHECK(kept || !open, "more than one size depends on the batch size");
+    target.push_back(kept ? 0 : -1);
+    open = open || !kept;
+  }
+  return call.lowering().Emit("Reshape", {x, call.IntsConstant(target)});
+}
 
 absl::Span<const AtenRow> ShapeRows() { return kRows; }
 

@@ -1,5 +1,6 @@
 #include "worker/engine/script/source_line.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 namespace quantry::engine {
@@ -11,10 +12,11 @@ std::string SourceLine(const jit::Node& node) {
   if (const auto original = range.findSourceRangeThatGenerated()) range = *original;
   const auto place = range.file_line_col();
   if (!place.has_value()) return "";
-  std::string text = range.text().str();
-  if (const size_t end = text.find('\n'); end != std::string::npos) text.resize(end);
-  if (text.size() > 120) text.resize(120);
-  return absl::StrCat(" at ", std::get<0>(*place), ":", std::get<1>(*place), ": ", text);
+  const auto& source = range.source();
+  std::string line = source->get_line(source->lineno_for_offset(range.start())).str();
+  absl::StripAsciiWhitespace(&line);
+  if (line.size() > 120) line.resize(120);
+  return absl::StrCat(" at ", std::get<0>(*place), ":", std::get<1>(*place), ": ", line);
 }
 
 }  // namespace quantry::engine

@@ -69,18 +69,21 @@ TEST_P(ScriptParity, EvaluatesEveryForm) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, ScriptParity,
                          testing::Values("loops", "mobilenet_v2", "mobilenet_v3_small", "resnet18",
-                                         "shufflenet", "tiny_maxvit"),
+                                         "shufflenet", "tiny_maxvit", "tiny_swin", "tiny_swin_v2",
+                                         "tiny_vit"),
                          [](const auto& network) { return network.param; });
 
-// What can't be lowered is named with the line of the Python source that says so; of a condition
-// on data that is the first operator without a row.
+// What can't be lowered is named with the line of the Python source that says so.
 TEST(ImportTorchScript, NamesControlFlowThatCantBeLowered) {
   const struct {
     const char* file;
     const char* what;
     const char* line;  // a piece of it
   } cases[] = {
-      {"data_dependent", "operator aten::sum", "x.sum"},
+      {"data_dependent", "depends on the values of a tensor", "if x.sum() > 0"},
+      {"data_dependent_count", "depends on the values of a tensor", "for _ in range(int(x.abs().max()))"},
+      {"data_dependent_inside", "depends on the values of a tensor", "if bool(x[0, 0, 0, 0] > 0)"},
+      {"data_dependent_loop", "depends on the values of a tensor", "while bool(x.norm() > 1.0)"},
       {"batch_dependent", "depends on the batch size", "if x.size(0) > 2"},
   };
   for (const auto& expected : cases) {
