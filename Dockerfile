@@ -58,7 +58,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
       -o 'Dpkg::Options::=--path-exclude=/usr/lib/*/libLLVM-*' \
       -o 'Dpkg::Options::=--path-exclude=/usr/lib/*/libz3.*' \
       libtorch1.13 libonnx1 libopencv-core406 libopencv-imgproc406 libopencv-imgcodecs406 \
-      zlib1g libcurl4 ca-certificates libopenblas0-openmp
+      zlib1g libcurl4 libpugixml1v5 ca-certificates libopenblas0-openmp
 COPY --from=build /out/quantry-worker /out/quantry-trainer /usr/local/bin/
 USER quantry
 VOLUME /var/lib/quantry

