@@ -104,9 +104,8 @@ constexpr RemoteFormat kRemoteFormats[] = {
     {"cifar10", {}, kCifarEndings},    {"cifar100", {}, kCifarEndings},
 };
 constexpr Name kFormatNames[] = {"auto", "wds", "arrays", "csv", "mnist", "cifar10", "cifar100"};
-constexpr DatasetParameter kRemoteParameters[] = {{"format", OneOf{kFormatNames}},
-                                                  {"sha256", HexDigest{}},
-                                                  {"checksums", FreeText{}}};
+constexpr DatasetParameter kRemoteParameters[] = {
+    {"format", OneOf{kFormatNames}}, {"sha256", HexDigest{}}, {"checksums", FreeText{}}};
 
 }  // namespace
 

@@ -40,11 +40,10 @@ std::string Spec(int epochs) {
 }
 
 // What the trainer's process `rank` said, read after its end.
-std::vector<v1::TrainerEvent> EventsOf(const Process &process) {
+std::vector<v1::TrainerEvent> EventsOf(const Process& process) {
   std::string bytes;
   char buffer[4096];
-  for (ssize_t count = 0;
-       (count = read(process.message_fd(), buffer, sizeof(buffer))) > 0;) {
+  for (ssize_t count = 0; (count = read(process.message_fd(), buffer, sizeof(buffer))) > 0;) {
     bytes.append(buffer, static_cast<size_t>(count));
   }
   DelimitedParser parser;
@@ -52,23 +51,20 @@ std::vector<v1::TrainerEvent> EventsOf(const Process &process) {
   std::vector<v1::TrainerEvent> events;
   while (true) {
     const auto message = parser.Next();
-    if (!message.ok() || !message->has_value())
-      return events;
+    if (!message.ok() || !message->has_value()) return events;
     EXPECT_TRUE(events.emplace_back().ParseFromString(**message));
   }
 }
 
-std::optional<v1::Failure>
-FailureIn(const std::vector<v1::TrainerEvent> &events) {
-  for (const v1::TrainerEvent &event : events) {
-    if (event.has_failure())
-      return event.failure();
+std::optional<v1::Failure> FailureIn(const std::vector<v1::TrainerEvent>& events) {
+  for (const v1::TrainerEvent& event : events) {
+    if (event.has_failure()) return event.failure();
   }
   return std::nullopt;
 }
 
 class RanksProgramTest : public ::testing::Test {
-protected:
+ protected:
   void SetUp() override {
     char pattern[] = "/tmp/quantry_ranks_XXXXXX";
     ASSERT_NE(mkdtemp(pattern), nullptr);
@@ -87,14 +83,11 @@ protected:
     std::vector<std::unique_ptr<Process>> ranks;
     for (int rank = 0; rank < size; ++rank) {
       auto process = Process::Start(
-          {.arguments = {QUANTRY_TRAINER, "--spec",
-                         (folder_ / "spec.json").string(), "--output",
-                         (folder_ / "output").string(), "--events-fd", "3",
-                         "--rank", absl::StrCat(rank), "--world-size",
-                         absl::StrCat(size), "--rendezvous",
+          {.arguments = {QUANTRY_TRAINER, "--spec", (folder_ / "spec.json").string(), "--output",
+                         (folder_ / "output").string(), "--events-fd", "3", "--rank",
+                         absl::StrCat(rank), "--world-size", absl::StrCat(size), "--rendezvous",
                          absl::StrCat("127.0.0.1:", *port)},
-           .environment = {{"QUANTRY_RENDEZVOUS_TOKEN", "test"},
-                           {"OMP_WAIT_POLICY", "passive"}}});
+           .environment = {{"QUANTRY_RENDEZVOUS_TOKEN", "test"}, {"OMP_WAIT_POLICY", "passive"}}});
       EXPECT_TRUE(process.ok()) << process.status();
       ranks.push_back(*std::move(process));
     }
@@ -104,8 +97,7 @@ protected:
   bool WaitForCheckpoint() {
     const absl::Time end = absl::Now() + kDeadline;
     while (!fs::exists(folder_ / "output" / kCheckpoint)) {
-      if (absl::Now() > end)
-        return false;
+      if (absl::Now() > end) return false;
       absl::SleepFor(absl::Milliseconds(5));
     }
     return true;
@@ -113,15 +105,14 @@ protected:
 
   void ExpectToGoOn(int size) {
     const auto ranks = Start(size);
-    for (const auto &rank : ranks) {
+    for (const auto& rank : ranks) {
       const auto exit = rank->WaitFor(kDeadline);
       ASSERT_TRUE(exit.has_value());
       EXPECT_TRUE(exit->Succeeded()) << exit->ToString();
     }
     std::string logs;
-    for (const v1::TrainerEvent &event : EventsOf(*ranks[0])) {
-      if (event.has_log())
-        absl::StrAppend(&logs, event.log().message(), "\n");
+    for (const v1::TrainerEvent& event : EventsOf(*ranks[0])) {
+      if (event.has_log()) absl::StrAppend(&logs, event.log().message(), "\n");
     }
     EXPECT_THAT(logs, HasSubstr("going on from step"));
     EXPECT_TRUE(fs::exists(folder_ / "output" / "model.onnx"));
@@ -133,14 +124,13 @@ protected:
 TEST_F(RanksProgramTest, TwoRanksMakeOneModel) {
   WriteSpec(1);
   const auto ranks = Start(2);
-  for (const auto &rank : ranks) {
+  for (const auto& rank : ranks) {
     const auto exit = rank->WaitFor(kDeadline);
     ASSERT_TRUE(exit.has_value());
     EXPECT_TRUE(exit->Succeeded()) << exit->ToString();
   }
   bool result = false;
-  for (const v1::TrainerEvent &event : EventsOf(*ranks[0]))
-    result |= event.has_result();
+  for (const v1::TrainerEvent& event : EventsOf(*ranks[0])) result |= event.has_result();
   EXPECT_TRUE(result);
   // The other one has nothing to say when all goes well.
   EXPECT_TRUE(EventsOf(*ranks[1]).empty());
@@ -153,18 +143,18 @@ TEST_F(RanksProgramTest, TwoRanksMakeOneModel) {
 TEST_F(RanksProgramTest, TwoRanksTrainWithMixedPrecision) {
   std::string spec = Spec(1);
   spec.replace(spec.find("MODE_QAT"), 8, "MODE_MIXED_PRECISION");
-  spec.insert(spec.rfind("}}"), R"(}, "mixedPrecision": {"meanWeightBits": 5, "candidateBits": [3, 8])");
+  spec.insert(spec.rfind("}}"),
+              R"(, "mixedPrecision": {"meanWeightBits": 5, "candidateBits": [3, 8]})");
   ASSERT_TRUE(WriteFileAtomically(folder_ / "spec.json", spec).ok());
   const auto ranks = Start(2);
-  for (const auto &rank : ranks) {
+  for (const auto& rank : ranks) {
     const auto exit = rank->WaitFor(kDeadline);
     ASSERT_TRUE(exit.has_value());
     EXPECT_TRUE(exit->Succeeded()) << exit->ToString();
   }
   v1::Result result;
-  for (const v1::TrainerEvent &event : EventsOf(*ranks[0])) {
-    if (event.has_result())
-      result = event.result();
+  for (const v1::TrainerEvent& event : EventsOf(*ranks[0])) {
+    if (event.has_result()) result = event.result();
   }
   EXPECT_LE(result.mixed_precision().budget_used(), 5);
   EXPECT_GT(result.mixed_precision().budget_used(), 3);
@@ -211,7 +201,7 @@ TEST_F(RanksProgramTest, OneSignalStopsAll) {
   const auto ranks = Start(2);
   ASSERT_TRUE(WaitForCheckpoint());
   ranks[1]->Signal(SIGTERM);
-  for (const auto &rank : ranks) {
+  for (const auto& rank : ranks) {
     const auto exit = rank->WaitFor(kDeadline);
     ASSERT_TRUE(exit.has_value());
     EXPECT_EQ(exit->code, 3) << exit->ToString();
@@ -232,5 +222,5 @@ TEST_F(RanksProgramTest, ModesWithoutTrainingAreForOneProcess) {
   EXPECT_EQ(failure->kind(), v1::FAILURE_KIND_USER);
 }
 
-} // namespace
-} // namespace quantry::trainer
+}  // namespace
+}  // namespace quantry::trainer

@@ -100,8 +100,8 @@ absl::StatusOr<std::string> ExpectedHash(const RemoteObject& object, const Datas
   if (!uri.Has("checksums")) return uri.Text("sha256");
   const auto found = checksums.find(object.name);
   if (found != checksums.end()) return found->second;
-  return absl::InvalidArgumentError(absl::StrCat(
-      object.uri, ": the list '", uri.Text("checksums"), "' has no SHA-256 of it; add a line"));
+  return absl::InvalidArgumentError(absl::StrCat(object.uri, ": the list '", uri.Text("checksums"),
+                                                 "' has no SHA-256 of it; add a line"));
 }
 
 absl::Status FetchAll(const std::vector<RemoteObject>& objects, const DatasetUri& uri,

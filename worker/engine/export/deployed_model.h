@@ -7,8 +7,8 @@
 
 namespace quantry::engine {
 
-// A trained graph with FakeQuantize nodes, which stays as it is, as the function that a runtime will
-// compute, still with FakeQuantize nodes for the activations:
+// A trained graph with FakeQuantize nodes, which stays as it is, as the function that a runtime
+// will compute, still with FakeQuantize nodes for the activations:
 //  - weights are integer initializers behind DequantizeLinear (lower_weight.h);
 //  - BatchNormalization is folded into them exactly (passes/fold_batch_norm.h);
 //  - for the profiles "onnxruntime" and "paddle", biases of layers with quantized input and weight

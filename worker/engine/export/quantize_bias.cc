@@ -26,7 +26,7 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 // A layer whose bias is to be quantized.
 struct Layer {
   Node* node = nullptr;
-  Node* weight = nullptr;  // DequantizeLinear
+  Node* weight = nullptr;       // DequantizeLinear
   const Node* input = nullptr;  // FakeQuantize
   int64_t weight_axis = 0;
 };

@@ -19,7 +19,7 @@ struct TrainOptions {
   ScheduleOptions schedule;
   OptimizerOptions optimizer;
   LossOptions loss;
-  size_t task_output = 0;  // which output of the graph the targets are for
+  size_t task_output = 0;           // which output of the graph the targets are for
   double weight_decay = 3e-5;       // on every parameter but PACT's alpha, >= 0
   bool decay_norm_and_bias = true;  // whether weight_decay falls on parameters with < 2 dimensions
   std::optional<double> gradient_clip;  // largest global L2 norm of the gradients, > 0
@@ -47,8 +47,8 @@ struct TrainOptions {
   double pact_learning_rate_factor = 1.0;  // of PACT's alpha, times the learning rate, > 0
   double pact_weight_decay = 1e-4;         // L2 on PACT's alpha, >= 0
 
-  // Where several processes divide each batch: BatchNorm takes the statistics of the whole batch, as
-  // one process would; else each those of its part, and the running ones are the mean of all.
+  // Where several processes divide each batch: BatchNorm takes the statistics of the whole batch,
+  // as one process would; else each those of its part, and the running ones are the mean of all.
   bool sync_batch_norm = true;
 
   // Of the products of layers, forward and backward.

@@ -22,8 +22,8 @@ absl::Status EvaluateGiven(RunState& state);
 absl::StatusOr<engine::TaskMetrics> Evaluate(RunState& state, const engine::Graph& graph,
                                              v1::Phase phase, absl::string_view subject,
                                              const engine::EvaluationObserver& look);
-// The model as it would be deployed now (engine/export/deployed_model.h); the model itself in a mode
-// that does not quantize.
+// The model as it would be deployed now (engine/export/deployed_model.h); the model itself in a
+// mode that does not quantize.
 absl::StatusOr<engine::TaskMetrics> EvaluateDeployed(RunState& state, absl::string_view subject,
                                                      const engine::EvaluationObserver& look);
 

@@ -61,11 +61,10 @@ engine::TrainingCallbacks MakeTrainingCallbacks(RunState& state) {
 }  // namespace
 
 absl::Status Train(RunState& state) {
-  QUANTRY_ASSIGN_OR_RETURN(
-      const std::unique_ptr<engine::TrainingLoop> loop,
-      engine::TrainingLoop::Create(state.model, *state.inputs.train, state.options.train,
-                                   MakeTrainingCallbacks(state), &state.inputs.model,
-                                   &state.ranks));
+  QUANTRY_ASSIGN_OR_RETURN(const std::unique_ptr<engine::TrainingLoop> loop,
+                           engine::TrainingLoop::Create(
+                               state.model, *state.inputs.train, state.options.train,
+                               MakeTrainingCallbacks(state), &state.inputs.model, &state.ranks));
   if (state.resume_from) {
     QUANTRY_RETURN_IF_ERROR(WithReason(loop->Restore(*state.resume_from), "CHECKPOINT_MISMATCH"));
     state.resume_from.reset();

@@ -22,8 +22,8 @@ struct Layer {
 
 // A quantizer of 8 bits that has seen what makes its step `step`.
 Value* Quantized(Graph& graph, Value* x, const std::string& name, float step) {
-  Value* scale = graph.AddInitializer(name + ".scale", at::full({}, 127 * step),
-                                      InitializerRole::kBuffer);
+  Value* scale =
+      graph.AddInitializer(name + ".scale", at::full({}, 127 * step), InitializerRole::kBuffer);
   Value* initialized =
       graph.AddInitializer(name + ".initialized", at::ones({}), InitializerRole::kBuffer);
   return graph
@@ -43,8 +43,7 @@ Layer MakeLayer(const at::Tensor& integers, const at::Tensor& steps, const at::T
   Node* weight =
       graph.AddNode("DequantizeLinear", "w.dq", {constant("w.q", integers), constant("w.s", steps)},
                     {{"axis", int64_t{0}}});
-  layer.convolution =
-      graph.AddNode("Conv", "conv", {x, weight->output(), constant("b", bias)}, {});
+  layer.convolution = graph.AddNode("Conv", "conv", {x, weight->output(), constant("b", bias)}, {});
   Node* relu = graph.AddNode("Relu", "relu", {layer.convolution->output()}, {});
   graph.AddOutput(Quantized(graph, relu->output(), "y.q", kOutputStep));
   return layer;

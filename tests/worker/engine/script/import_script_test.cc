@@ -81,7 +81,8 @@ TEST(ImportTorchScript, NamesControlFlowThatCantBeLowered) {
     const char* line;  // a piece of it
   } cases[] = {
       {"data_dependent", "depends on the values of a tensor", "if x.sum() > 0"},
-      {"data_dependent_count", "depends on the values of a tensor", "for _ in range(int(x.abs().max()))"},
+      {"data_dependent_count", "depends on the values of a tensor",
+       "for _ in range(int(x.abs().max()))"},
       {"data_dependent_inside", "depends on the values of a tensor", "if bool(x[0, 0, 0, 0] > 0)"},
       {"data_dependent_loop", "depends on the values of a tensor", "while bool(x.norm() > 1.0)"},
       {"batch_dependent", "depends on the batch size", "if x.size(0) > 2"},

@@ -25,9 +25,10 @@ absl::StatusOr<ChecksumList> ParseChecksumList(absl::string_view text) {
     const bool separated = absl::ConsumePrefix(&name, "  ") || absl::ConsumePrefix(&name, " *");
     absl::ConsumePrefix(&name, "./");
     if (!IsSha256Hex(digits) || !separated || name.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "line ", number, ": is not of the form that sha256sum writes: 64 hex digits, two spaces, "
-          "a name"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", number,
+                       ": is not of the form that sha256sum writes: 64 hex digits, two spaces, "
+                       "a name"));
     }
     if (!list.emplace(name, digits).second) {
       return absl::InvalidArgumentError(

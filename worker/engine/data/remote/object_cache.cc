@@ -172,9 +172,9 @@ absl::Status ObjectCache::FetchLocked(const RemoteObject& object, absl::string_v
     }
     QUANTRY_RETURN_IF_ERROR(entry.RemovePartial());
     if (tries_left > 1) continue;  // the way may have damaged it
-    return absl::InvalidArgumentError(absl::StrCat(
-        object.uri, ": its SHA-256 is ", fetched->sha256, ", and should be ", sha256,
-        "; it was fetched twice: correct the hash, or put the right file there"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(object.uri, ": its SHA-256 is ", fetched->sha256, ", and should be ", sha256,
+                     "; it was fetched twice: correct the hash, or put the right file there"));
   }
 }
 

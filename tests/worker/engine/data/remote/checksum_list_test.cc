@@ -21,9 +21,9 @@ TEST(ChecksumListTest, ReadsWhatSha256sumWrites) {
 
 TEST(ChecksumListTest, OtherLinesAreErrors) {
   const std::string good = std::string(64, 'a') + "  x\n";
-  for (const std::string& line : {std::string("# comment"), std::string(63, 'a') + "  y",
-                                  std::string(64, 'g') + "  y", std::string(64, 'a') + " y",
-                                  std::string(64, 'a'), std::string(64, 'a') + "  "}) {
+  for (const std::string& line :
+       {std::string("# comment"), std::string(63, 'a') + "  y", std::string(64, 'g') + "  y",
+        std::string(64, 'a') + " y", std::string(64, 'a'), std::string(64, 'a') + "  "}) {
     const absl::Status status = ParseChecksumList(good + line).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << line;
     EXPECT_THAT(std::string(status.message()), HasSubstr("line 2: is not of the form")) << line;
