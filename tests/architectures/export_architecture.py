@@ -49,6 +49,12 @@ def logits_of(output):
     return output[0] if isinstance(output, tuple) else output
 
 
+def restore(model, state):
+    with torch.no_grad():  # load_state_dict of MNASNet wants more than the tensors
+        for key, value in model.state_dict().items():
+            value.copy_(state[key])
+
+
 def write_forms(model, images, folder):
     refused = {}
     state = {key: value.clone() for key, value in model.state_dict().items()}
@@ -60,7 +66,7 @@ def write_forms(model, images, folder):
             except Exception as error:  # whatever torch says
                 refused[name] = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:300]}"
                 (folder / f"{name}.{suffix}").unlink(missing_ok=True)
-            model.load_state_dict(state)
+            restore(model, state)
     (folder / "refused.json").write_text(json.dumps(refused))
 
 

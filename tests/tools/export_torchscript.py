@@ -44,6 +44,105 @@ class Loops(torch.nn.Module):
         return self.fc(x.view(x.size(0), -1))
 
 
+class Rows(torch.nn.Module):
+    """Operators that no network here has; the layer makes of it a model with weights."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.fc = torch.nn.Linear(features, 10)
+
+
+class Reductions(Rows):
+    def __init__(self):
+        super().__init__(3 * 7 + 64 + 5)
+
+    def forward(self, x):
+        whole = [x.sum((2, 3)), x.mean((2, 3)), x.amax((2, 3)), x.amin((2, 3)),
+                 x.norm(1, (2, 3)), torch.linalg.vector_norm(x, dim=(2, 3)),
+                 (x > 0).sum((2, 3)).to(x.dtype)]
+        largest, place = x.max(dim=1)
+        smallest, _ = x.flatten(1).min(dim=1, keepdim=True)
+        lines = [largest.norm(2, 2), place.float().mean((1, 2)).unsqueeze(1), smallest,
+                 x.flatten(1).argmax(1, keepdim=True).type_as(x) / 1000,
+                 x.mean(1).flatten(1).argmin(1, keepdim=True).type_as(x) / 1000,
+                 smallest + x.abs().max() * 0 + x.abs().min()]
+        return self.fc(torch.cat(whole + lines, 1))
+
+
+class Choices(Rows):
+    def __init__(self):
+        super().__init__(3)
+
+    def forward(self, x):
+        far = (x > 0.5) | ~(x >= -0.5)
+        near = torch.logical_and(x < 0.75, torch.logical_not(x <= -0.75)) & (x != 0)
+        y = torch.where(far, x, 2 - x).masked_fill(x == 0, 1.0)
+        y = torch.where(torch.logical_xor(far, near), y, torch.zeros_like(x[:, :1, :1, :1]))
+        y = torch.maximum(y, torch.minimum(x, 0.5 * x)) + torch.rsub(x, 2.0, alpha=3)
+        y = torch.max(y, x) + torch.min(x, -x)
+        return self.fc(y.mean((2, 3)))
+
+
+class Curves(Rows):
+    def __init__(self):
+        super().__init__(3)
+        self.slope = torch.nn.PReLU(3, init=0.1)
+
+    def forward(self, x):
+        positive = x.abs() + 0.5
+        y = positive.log() + positive.rsqrt() + positive.reciprocal() + x.square()
+        y = y + x.floor() + x.ceil() + x.round() + x.sign() + x.sin() + x.cos() + x.erf()
+        functions = torch.nn.functional
+        y = y + functions.leaky_relu(x, 0.2) + functions.elu(x, 0.7) + functions.softplus(x)
+        y = y + functions.mish(x) + functions.log_softmax(x, 1) + self.slope(x)
+        return self.fc(y.mean((2, 3)))
+
+
+class Pools(Rows):
+    """Adaptive pooling to sizes that divide, that don't, and that are larger; along one to three axes."""
+
+    def __init__(self):
+        super().__init__(3 * (49 + 5 * 64 + 16 + 70 * 2 + 36) + 3 * 64 * 15 + 192 * 11)
+
+    def forward(self, x):
+        functions = torch.nn.functional
+        parts = [functions.adaptive_avg_pool2d(x, size) for size in (7, (5, 64), 4, (70, 2))]
+        parts.append(functions.adaptive_max_pool2d(x, 6))
+        lines = x.flatten(1, 2)
+        parts.append(functions.max_pool1d(functions.avg_pool1d(lines, 4, 4), 2, 1))
+        parts.append(functions.adaptive_avg_pool1d(lines, 11))
+        volume = functions.avg_pool3d(x.unsqueeze(1), (3, 2, 2))
+        parts[0] = parts[0] + functions.adaptive_avg_pool3d(
+            functions.max_pool3d(volume, (1, 2, 2)), 1).flatten(2).unsqueeze(2)
+        return self.fc(torch.cat([part.flatten(1) for part in parts], 1))
+
+
+class Chance(Rows):
+    """Stochastic depth, whose chance a trace of the training mode holds."""
+
+    def __init__(self):
+        super().__init__(3)
+        self.depth = torchvision.ops.StochasticDepth(0.3, "row")
+
+    def forward(self, x):
+        return self.fc((x + self.depth(2 * x)).mean((2, 3)))
+
+
+class Attention(Rows):
+    """torch's own layer (one operator, where it is traced without gradients), and matrices."""
+
+    def __init__(self):
+        super().__init__(64)
+        self.attention = torch.nn.MultiheadAttention(64, 2, batch_first=True)
+
+    def forward(self, x):
+        tokens = x.mean(1)
+        y, weights = self.attention(tokens, tokens, tokens)
+        assert weights is not None
+        scores = torch.baddbmm(weights, y, y.transpose(1, 2), beta=0.5, alpha=0.1)
+        return self.fc((scores.softmax(-1) @ y).mean(1) + tokens.mean(1).repeat(1, 2)[:, 32:96])
+
+
 class DataDependent(torch.nn.Module):
     def forward(self, x):
         if x.sum() > 0:
@@ -127,6 +226,12 @@ def tiny_maxvit():
 
 
 NETWORKS = {
+    "rows_attention": Attention,
+    "rows_chance": Chance,
+    "rows_choices": Choices,
+    "rows_curves": Curves,
+    "rows_pools": Pools,
+    "rows_reductions": Reductions,
     "shufflenet": lambda: torchvision.models.shufflenet_v2_x0_5(num_classes=10),
     "tiny_maxvit": tiny_maxvit,
     "tiny_swin": lambda: tiny_swin(1),
@@ -144,7 +249,9 @@ def write(name, model, folder):
         model.train(mode == "train")
         torch.jit.script(model).save(str(folder / f"scripted_{mode}.pt"))
         state = {key: value.clone() for key, value in model.state_dict().items()}
-        torch.jit.trace(model, images, check_trace=False).save(str(folder / f"traced_{mode}.pt"))
+        with torch.set_grad_enabled(mode == "train"):
+            traced = torch.jit.trace(model, images, check_trace=False)
+        traced.save(str(folder / f"traced_{mode}.pt"))
         model.load_state_dict(state)
         if mode == "train":  # the trace has updated its statistics
             traced = torch.jit.load(str(folder / "traced_train.pt"))

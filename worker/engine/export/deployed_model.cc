@@ -12,9 +12,16 @@
 namespace quantry::engine {
 namespace {
 
-void RemoveDropout(Graph& graph) {
+// What is chance in training takes its mean.
+void RemoveChance(Graph& graph) {
   for (Node* node : graph.nodes()) {
-    if (node->op() == "Dropout") ReplaceNode(graph, node, node->input(0));
+    const bool draws = node->op() == "Bernoulli";
+    if (node->op() != "Dropout" && !draws) continue;
+    Value* mean = node->input(0);
+    if (draws && node->HasAttribute("dtype")) {
+      mean = graph.AddNode("Cast", node->name(), {mean}, {{"to", node->Int("dtype", 1)}})->output();
+    }
+    ReplaceNode(graph, node, mean);
   }
 }
 
@@ -28,7 +35,7 @@ bool HasIntegerBiases(const QdqOptions& options) {
 absl::StatusOr<Graph> DeployedModel(const Graph& trained, const QdqOptions& options) {
   const at::NoGradGuard no_grad;
   Graph graph = trained.Clone();
-  RemoveDropout(graph);
+  RemoveChance(graph);
   for (Node* node : graph.nodes()) {
     if (node->op() != kFakeQuantizeOp || !SpecOf(*node).is_weight) continue;
     QUANTRY_RETURN_IF_ERROR(LowerWeight(graph, node, options));

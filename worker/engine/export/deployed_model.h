@@ -15,7 +15,7 @@ namespace quantry::engine {
 //    are int32 with scale = input scale * weight scale (quantize_bias.h); but not beside weights in
 //    "int4", whose scale is too coarse for them. TensorRT and OpenVINO read float biases and
 //    quantize them themselves;
-//  - Dropout goes.
+//  - Dropout and Bernoulli take their means.
 // What is evaluated with quantization is this graph: with few bits the rounding of biases alone
 // moves values to a neighbouring integer, and the figures are to be those of the file.
 // FAILED_PRECONDITION names a tensor that was never calibrated or whose threshold is not finite.

@@ -19,6 +19,7 @@
   X(Atanh)                     \
   X(AveragePool)               \
   X(BatchNormalization)        \
+  X(Bernoulli)                 \
   X(BitShift)                  \
   X(BitwiseAnd)                \
   X(BitwiseNot)                \

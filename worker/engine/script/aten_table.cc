@@ -15,7 +15,14 @@ Operand AtenCall::Tensor(size_t i) {
 }
 
 Operand AtenCall::TensorLike(size_t i, const Operand& like) {
-  if (IsTensor(i)) return Tensor(i);
+  if (IsTensor(i)) {
+    const at::Tensor tensor = at(i)[0].toTensor();
+    // A number that a trace has made a tensor takes the other's type, as in torch.
+    const bool number = tensor.dim() == 0 && like.value != nullptr && like.rank() > 0 &&
+                        lowering_.IsPlain(tensor) && tensor.is_floating_point() &&
+                        like.lanes[0].is_floating_point();
+    return number ? lowering_.Constant(tensor.to(like.lanes[0].scalar_type())) : Tensor(i);
+  }
   const bool whole = at::isIntegralType(like.lanes[0].scalar_type(), /*includeBool=*/true);
   TORCH_CHECK(!whole || Number(i) == std::trunc(Number(i)), "argument ", i, " is ", Number(i),
               ", the tensor holds integers");

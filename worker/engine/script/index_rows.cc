@@ -135,6 +135,21 @@ Operand Repeat(AtenCall& call) {
   return call.lowering().EmitShaped("Tile", {x, call.lowering().Sizes(times)}, shapes);
 }
 
+// input, generator: each element is a probability; or input, probability, generator
+Operand Bernoulli(AtenCall& call) {
+  Lowering& to = call.lowering();
+  if (call.size() < 3 || call.IsNone(1)) return to.Emit("Bernoulli", {call.Tensor(0)});
+  std::array<std::vector<int64_t>, kLanes> sizes;
+  std::array<at::Tensor, kLanes> shapes;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    shapes[lane] = call.at(0)[lane].toTensor();
+    sizes[lane] = shapes[lane].sizes().vec();
+  }
+  const Operand one =
+      to.Constant(at::scalar_tensor(call.Number(1), shapes[0].options().device(at::kCPU)));
+  return to.Emit("Bernoulli", {to.EmitShaped("Expand", {one, to.Sizes(sizes)}, shapes)});
+}
+
 // x[-shift:] in front of x[:-shift], along one axis.
 Operand Rolled(AtenCall& call, const Operand& x, int64_t shift, int64_t axis) {
   const int64_t size = x.lanes[0].size(axis);
@@ -178,6 +193,7 @@ constexpr AtenRow kRows[] = {
     {"aten::index_select", IndexSelect},
     {"aten::expand", Expand, true},
     {"aten::expand_as", ExpandAs, true},
+    {"aten::bernoulli", Bernoulli},
     {"aten::repeat", Repeat},
     {"aten::roll", Roll},
     {"aten::einsum", Einsum},

@@ -228,10 +228,17 @@ Lanes Lowering::Overwrite(const Lanes& self, const Operand& result) {
     return self;
   }
   for (size_t lane = 0; lane < kLanes; ++lane) {
-    const auto found = entries_.find(self[lane].toTensor().unsafeGetTensorImpl());
+    const at::Tensor tensor = self[lane].toTensor();
+    if (IsPlain(tensor)) {
+      TORCH_CHECK(tensor.storage().use_count() == 1, "changes a constant that is seen elsewhere");
+      entries_[tensor.unsafeGetTensorImpl()] = Entry{.value = result.value};
+      alive_.push_back(tensor);
+      continue;
+    }
+    const auto found = entries_.find(tensor.unsafeGetTensorImpl());
     TORCH_CHECK(found != entries_.end() && !found->second.value->is_initializer(),
                 "changes a parameter or constant in place");
-    TORCH_CHECK(result.lanes[lane].sizes() == self[lane].toTensor().sizes(),
+    TORCH_CHECK(result.lanes[lane].sizes() == tensor.sizes(),
                 "changes the shape of a tensor in place");
     Entry& entry = found->second;
     entry.value = result.value;

@@ -58,7 +58,8 @@ class Lowering {
   // For Split: `count` outputs.
   std::vector<Operand> EmitMany(const std::string& op, const std::vector<Operand>& inputs,
                                 AttributeMap attributes, size_t count);
-  // `self` stands for `result` from now on; views of it must not be used any more.
+  // `self` stands for `result` from now on; views of it must not be used any more. A tensor of
+  // numbers alone must not have any.
   Lanes Overwrite(const Lanes& self, const Operand& result);
   // `view` shares memory with `base`.
   void MarkView(const Operand& view, const Lanes& base);

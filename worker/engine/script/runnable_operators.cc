@@ -73,7 +73,9 @@ constexpr int64_t kMaxConstantElements = int64_t{1} << 24;
 // These make a tensor of sizes that they are told; the position of the sizes. Negative: none.
 int64_t SizesPosition(absl::string_view op) {
   if (absl::StartsWith(op, "aten::new_")) return 1;
-  return op == "aten::zeros" || op == "aten::ones" || op == "aten::full" ? 0 : -1;
+  const bool first =
+      op == "aten::zeros" || op == "aten::ones" || op == "aten::full" || op == "aten::empty";
+  return first ? 0 : -1;
 }
 
 template <size_t n>

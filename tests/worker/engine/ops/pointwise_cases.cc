@@ -74,6 +74,7 @@ std::vector<OperatorCase> ActivationCases() {
         at::scalar_tensor(4, at::kLong)},
        at::tensor({-1, 3, 4}, at::kLong)},
       {"Identity", "", {}, {x}, x, RunPhase::kTrain, {0}},
+      {"Bernoulli", "evaluation", {}, {x}, x},
       {"Dropout", "evaluation", {}, {x, at::scalar_tensor(0.3f)}, x},
       {"Dropout", "calibration", {}, {x, at::scalar_tensor(0.3f)}, x, RunPhase::kCalibrate},
       {"Dropout", "nothing dropped", {}, {x, at::scalar_tensor(0.0f)}, x, RunPhase::kTrain, {0}},
