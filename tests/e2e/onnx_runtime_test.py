@@ -90,7 +90,8 @@ class OnnxRuntimeTest(unittest.TestCase):
             self.assertGreaterEqual(agreement, 0.99, "picture by picture")
             self.assertAlmostEqual(float((ours.argmax(1) == labels).mean()),
                                    ended["result"]["artifactTop1"], places=6)
-            self.assertGreater(report["max_output_difference"], 0)
+            # What was evaluated before writing is what the file computes.
+            self.assertLess(report["max_output_difference"], 1e-3)
             float_size = (output / "model.float.onnx").stat().st_size
             self.assertLessEqual((output / "model.onnx").stat().st_size, 0.30 * float_size)
             run_onnx_runtime(output / "model.float.onnx", pixels[:8], folder)

@@ -62,14 +62,25 @@ Operand MaskedFill(AtenCall& call) {
 }
 
 constexpr AtenRow kRows[] = {
-    {"aten::eq", Pairwise<kEqual>},       {"aten::ne", NotEqual},
-    {"aten::lt", Pairwise<kLess>},        {"aten::le", Pairwise<kLessOrEqual>},
-    {"aten::gt", Pairwise<kGreater>},     {"aten::ge", Pairwise<kGreaterOrEqual>},
-    {"aten::maximum", Pairwise<kMax>},    {"aten::minimum", Pairwise<kMin>},
-    {"aten::logical_and", Logical<kAnd>}, {"aten::logical_or", Logical<kOr>},
-    {"aten::logical_xor", Logical<kXor>}, {"aten::logical_not", Not},
-    {"aten::bitwise_and", Logical<kAnd>}, {"aten::bitwise_or", Logical<kOr>},
-    {"aten::bitwise_not", Not},           {"aten::where", Where},
+    {"aten::eq", Pairwise<kEqual>},
+    {"aten::ne", NotEqual},
+    {"aten::lt", Pairwise<kLess>},
+    {"aten::le", Pairwise<kLessOrEqual>},
+    {"aten::gt", Pairwise<kGreater>},
+    {"aten::ge", Pairwise<kGreaterOrEqual>},
+    {"aten::maximum", Pairwise<kMax>},
+    {"aten::minimum", Pairwise<kMin>},
+    {"aten::logical_and", Logical<kAnd>},
+    {"aten::logical_or", Logical<kOr>},
+    {"aten::logical_xor", Logical<kXor>},
+    {"aten::logical_not", Not},
+    {"aten::__and__", Logical<kAnd>},
+    {"aten::__or__", Logical<kOr>},
+    {"aten::__xor__", Logical<kXor>},
+    {"aten::bitwise_and", Logical<kAnd>},
+    {"aten::bitwise_or", Logical<kOr>},
+    {"aten::bitwise_not", Not},
+    {"aten::where", Where},
     {"aten::masked_fill", MaskedFill},
 };
 

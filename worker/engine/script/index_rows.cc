@@ -135,19 +135,32 @@ Operand Repeat(AtenCall& call) {
   return call.lowering().EmitShaped("Tile", {x, call.lowering().Sizes(times)}, shapes);
 }
 
+// A tensor of `value`s as large as the first input.
+Operand FilledLike(AtenCall& call, double value, at::ScalarType type) {
+  Lowering& to = call.lowering();
+  std::array<std::vector<int64_t>, kLanes> sizes;
+  std::array<at::Tensor, kLanes> shapes;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    shapes[lane] = call.at(0)[lane].toTensor().to(type);
+    sizes[lane] = shapes[lane].sizes().vec();
+  }
+  const Operand one = to.Constant(at::scalar_tensor(value, at::TensorOptions(type)));
+  return to.EmitShaped("Expand", {one, to.Sizes(sizes)}, shapes);
+}
+
+// input, dtype, and where it lies
+template <int value>
+Operand NumberLike(AtenCall& call) {
+  const at::ScalarType own = call.at(0)[0].toTensor().scalar_type();
+  return FilledLike(call, value, call.IsNone(1) ? own : call.at(1)[0].toScalarType());
+}
+
 // input, generator: each element is a probability; or input, probability, generator
 Operand Bernoulli(AtenCall& call) {
   Lowering& to = call.lowering();
   if (call.size() < 3 || call.IsNone(1)) return to.Emit("Bernoulli", {call.Tensor(0)});
-  std::array<std::vector<int64_t>, kLanes> sizes;
-  std::array<at::Tensor, kLanes> shapes;
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    shapes[lane] = call.at(0)[lane].toTensor();
-    sizes[lane] = shapes[lane].sizes().vec();
-  }
-  const Operand one =
-      to.Constant(at::scalar_tensor(call.Number(1), shapes[0].options().device(at::kCPU)));
-  return to.Emit("Bernoulli", {to.EmitShaped("Expand", {one, to.Sizes(sizes)}, shapes)});
+  const at::ScalarType type = call.at(0)[0].toTensor().scalar_type();
+  return to.Emit("Bernoulli", {FilledLike(call, call.Number(1), type)});
 }
 
 // x[-shift:] in front of x[:-shift], along one axis.
@@ -194,6 +207,8 @@ constexpr AtenRow kRows[] = {
     {"aten::expand", Expand, true},
     {"aten::expand_as", ExpandAs, true},
     {"aten::bernoulli", Bernoulli},
+    {"aten::zeros_like", NumberLike<0>},
+    {"aten::ones_like", NumberLike<1>},
     {"aten::repeat", Repeat},
     {"aten::roll", Roll},
     {"aten::einsum", Einsum},
