@@ -89,6 +89,11 @@ void CheckModeOptions(const v1::JobSpec& spec, Violations& violations) {
     Refuse(spec.sensitivity(), "spec.sensitivity", "MODE_SENSITIVITY and MODE_MIXED_PRECISION",
            violations);
   }
+  if (spec.ptq().correct_bias() && spec.ptq().adaptive_rounding()) {
+    violations.Add("spec.ptq.correct_bias",
+                   "has no effect beside adaptive_rounding, which leaves it nothing to correct; "
+                   "leave it out");
+  }
   if (spec.mode() != v1::MODE_PTQ) Refuse(spec.ptq(), "spec.ptq", "MODE_PTQ", violations);
 }
 

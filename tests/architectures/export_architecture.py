@@ -91,7 +91,7 @@ def main():
     patterns = torch.randn(networks.CLASSES, 3, 6, 6, generator=generator)
     size = networks.size_of(given.name)
     model, images = networks.make(given.name, size, generator, patterns)
-    networks.fit_head(model, *networks.make_images(160, size, generator, patterns))
+    networks.fit_head(model, *networks.make_images(networks.FIT_IMAGES, size, generator, patterns))
     inputs, labels = networks.make_images(given.inputs, size, generator, patterns)
     given.folder.mkdir(parents=True, exist_ok=True)
     write_forms(model, images, given.folder)

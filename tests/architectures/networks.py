@@ -11,6 +11,7 @@ from random_networks import batch_norms, remove_chance, take_statistics  # noqa:
 
 CLASSES = 10
 STATISTICS_IMAGES = 16
+FIT_IMAGES = 320
 PENALTY = 1e-2  # of the fitted head, relative to the features' mean square
 
 # Pixels where 64 are not enough: pooling to fixed sizes that must divide (AlexNet, VGG), patches and
@@ -32,11 +33,11 @@ def make_images(count, size, generator, patterns):
     """Pictures of ten coarse patterns, each mixed with another one and noise; and which it is."""
     labels = torch.arange(count) % CLASSES
     others = torch.randint(0, CLASSES, (count,), generator=generator)
-    share = torch.rand(count, 1, 1, 1, generator=generator) * 0.5 + 0.5
+    share = torch.rand(count, 1, 1, 1, generator=generator) * 0.25 + 0.75
     coarse = share * patterns[labels] + (1 - share) * patterns[others]
     images = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bilinear",
                                              align_corners=False)
-    return images + 0.3 * torch.randn(images.shape, generator=generator), labels
+    return images + 0.2 * torch.randn(images.shape, generator=generator), labels
 
 
 def last_layer(model):

@@ -106,7 +106,7 @@ def run_quantry(args, name, config, settings, seed, folder, work):
                 "model": {"builtin": {"name": name, "width": NETWORKS[name]}},
                 "data": {"trainUri": f"file://{folder}", "imageSize": settings["size"],
                          "randomCrop": False, "randomFlip": False},
-                "training": dict(RECIPE, epochs=settings["epochs"], seed=str(seed)),
+                "training": dict(RECIPE, epochs=settings["epochs"], seed=str(seed), threads=1),
                 "quantConfig": json.dumps(config)}}
     path = work / "spec.json"
     path.write_text(json.dumps(spec))

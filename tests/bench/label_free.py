@@ -21,7 +21,8 @@ FULL = {"size": 32, "train": 2400, "val": 2000, "float_train": 12000, "float_epo
 QUICK = {"size": 32, "train": 320, "val": 64, "float_train": 1200, "float_epochs": 4, "epochs": 1,
          "seeds": "0"}
 NETWORKS = {"mobilenet_v2": 0.5, "resnet18": 0.5}  # width
-RECIPE = {"batchSize": 32, "learningRate": 0.005, "schedule": "cosine", "calibrationBatches": 8}
+RECIPE = {"batchSize": 32, "learningRate": 0.005, "schedule": "cosine", "calibrationBatches": 8,
+          "threads": 1}
 FLOAT_RATE = 0.03
 NOTES = """Glyphs (10 classes, {size} pixels, {train} for training, {val} for the figure); {float_epochs} epochs in float
 with {float_train} pictures, then each method starts from that model. PTQ: calibration on {calibrationBatches} batches. With labels: cross entropy,

@@ -54,7 +54,7 @@ void ProgressReporter::Advance(const Step& step, const std::optional<DataState>&
     Update(seconds_per_training_step_, seconds);
     training_steps_left_ = std::max<int64_t>(0, progress_.steps() - step.steps_done);
   } else if (progress_.phase() != v1::PHASE_CALIBRATING &&
-             progress_.phase() != v1::PHASE_CORRECTING) {
+             progress_.phase() != v1::PHASE_CORRECTING && progress_.phase() != v1::PHASE_ROUNDING) {
     Update(seconds_per_evaluation_batch_, seconds);
     evaluation_batches_left_ = std::max<int64_t>(0, evaluation_batches_left_ - 1);
   }

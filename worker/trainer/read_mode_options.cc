@@ -92,7 +92,14 @@ absl::Status ReadMixedPrecision(const v1::JobSpec& job, RunOptions& options) {
 }  // namespace
 
 absl::Status ReadModeOptions(const v1::JobSpec& job, RunOptions& options) {
-  options.ptq = {.equalize = job.ptq().equalize(), .correct_bias = job.ptq().correct_bias()};
+  options.ptq = {.equalize = job.ptq().equalize(),
+                 .correct_bias = job.ptq().correct_bias(),
+                 .adaptive_rounding = job.ptq().adaptive_rounding()};
+  if (options.ptq.correct_bias && options.ptq.adaptive_rounding) {
+    return absl::InvalidArgumentError(
+        "job.ptq sets correct_bias beside adaptive_rounding, which leaves it nothing to correct; "
+        "set one of the two");
+  }
   const bool mixed = options.mode == RunMode::kMixedPrecision;
   if (!mixed && options.mode != RunMode::kSensitivity) return absl::OkStatus();
   QUANTRY_RETURN_IF_ERROR(

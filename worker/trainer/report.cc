@@ -147,6 +147,9 @@ std::string MakeReport(const RunRecord& record) {
   if (record.result.corrected_layers() > 0) {
     report["corrected_layers"] = record.result.corrected_layers();
   }
+  if (record.result.adapted_layers() > 0) {
+    report["adapted_layers"] = record.result.adapted_layers();
+  }
   if (record.result.has_sensitivity()) {
     report["sensitivity"] = ToJson(record.result.sensitivity());
   }

@@ -59,6 +59,8 @@ struct DataOptions {
 struct PtqOptions {
   bool equalize = false;      // engine::EqualizeLayers, before calibration
   bool correct_bias = false;  // engine::CorrectBiases, after calibration
+  bool adaptive_rounding =
+      false;  // engine::AdaptRounding, after calibration; not beside correct_bias
 };
 
 // Everything that defines one training run: the engine's view of a TrainerSpec.

@@ -75,6 +75,7 @@ struct RunState {
   std::map<std::string, std::string> notes;         // Checkpoint::notes, of each that is saved
   std::unique_ptr<engine::SensitivityStudy> study;  // while layers are measured
   engine::SensitivityTable sensitivity;             // once they are
+  std::map<std::string, double> adapted_sqnr_db;    // of engine::AdaptRounding
   std::optional<engine::BitChoice> choice;          // bits by layer; absent: as quant_config says
   ArtifactCheck check;
   int64_t steps_trained = 0;

@@ -111,7 +111,8 @@ void AddModeOptions(const RunOptions& options, Json& settings) {
   }
   if (options.mode == RunMode::kPtq) {
     settings["ptq"] = {{"equalize", options.ptq.equalize},
-                       {"correct_bias", options.ptq.correct_bias}};
+                       {"correct_bias", options.ptq.correct_bias},
+                       {"adaptive_rounding", options.ptq.adaptive_rounding}};
   }
 }
 

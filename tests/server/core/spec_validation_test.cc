@@ -32,6 +32,7 @@ TEST(SpecValidation, AcceptsWhatIsRight) {
         std::string("mode: MODE_EVALUATE training { batch_size: 8 threads: 1 }"),
         std::string("quant_config: '{\"activation_preprocess_type\": \"PACT\"}' pact { alpha: 6 }"),
         std::string("mode: MODE_PTQ ptq { equalize: true correct_bias: true }"),
+        std::string("mode: MODE_PTQ ptq { equalize: true adaptive_rounding: true }"),
         std::string("mode: MODE_SENSITIVITY quant_config: '{}' training { batch_size: 8 }"),
         std::string("mode: MODE_SENSITIVITY sensitivity { bits: [2, 8] max_examples: 1 }"),
         std::string("mode: MODE_MIXED_PRECISION training { epochs: 3 freeze_after: 0.5 }"
@@ -169,6 +170,8 @@ TEST(SpecValidation, RefusesEachWrongFieldByName) {
       {"mode: MODE_SENSITIVITY ptq { equalize: true }", "spec.ptq"},
       {"sensitivity { max_examples: 4 }", "spec.sensitivity"},
       {"ptq { correct_bias: false }", "spec.ptq"},
+      {"mode: MODE_PTQ ptq { correct_bias: true adaptive_rounding: true }",
+       "spec.ptq.correct_bias"},
       {"mode: MODE_MIXED_PRECISION", "has 0 budgets"},
       {"mode: MODE_MIXED_PRECISION mixed_precision { mean_weight_bits: 4 size_bytes: 9 }",
        "has 2 budgets"},

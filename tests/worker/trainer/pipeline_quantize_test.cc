@@ -114,6 +114,29 @@ TEST_F(PipelineTest, PtqEqualizesAndCorrectsWhereAsked) {
   EXPECT_EQ(Report("helped")["settings"]["ptq"]["correct_bias"], true);
 }
 
+TEST_F(PipelineTest, PtqRoundsAdaptivelyWhereAsked) {
+  RunOptions options = TinyQuantized(RunMode::kPtq);
+  options.quant.weight_bits = 3;
+  const auto plain = Run(options, "plain");
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(plain->adapted_layers(), 0);
+  options.ptq = {.adaptive_rounding = true};
+  const auto adapted = Run(options, "adapted");
+  ASSERT_TRUE(adapted.ok()) << adapted.status();
+  EXPECT_EQ(adapted->adapted_layers(), 21);
+  EXPECT_NEAR(adapted->fake_quant_top1(), adapted->artifact_top1(), 0.1);
+  // The steps are the same, the integers are not.
+  ASSERT_EQ(adapted->layers_size(), plain->layers_size());
+  for (int i = 0; i < plain->layers_size(); ++i) {
+    EXPECT_NEAR(adapted->layers(i).scale_max(), plain->layers(i).scale_max(),
+                1e-5 * plain->layers(i).scale_max());
+  }
+  EXPECT_NE(*ReadFile(folder_ / "adapted" / "model.onnx"),
+            *ReadFile(folder_ / "plain" / "model.onnx"));
+  EXPECT_EQ(Report("adapted")["adapted_layers"], 21);
+  EXPECT_EQ(Report("adapted")["settings"]["ptq"]["adaptive_rounding"], true);
+}
+
 TEST_F(PipelineTest, EvaluateMeasuresFloatAndQdqModelsAndMakesNone) {
   RunOptions options = TinyQuantized(RunMode::kPtq);
   const auto made = Run(options, "ptq");

@@ -176,6 +176,13 @@ TEST(SpecToOptionsTest, OptionsOfModesArrive) {
   ASSERT_TRUE(ptq.ok()) << ptq.status();
   EXPECT_TRUE(ptq->ptq.equalize);
   EXPECT_TRUE(ptq->ptq.correct_bias);
+  EXPECT_FALSE(ptq->ptq.adaptive_rounding);
+  const auto rounded = SpecToOptions(Spec(R"({
+    "job": {"mode": "MODE_PTQ", "data": {"trainUri": "file:///a"},
+            "ptq": {"adaptiveRounding": true}},
+    "modelPath": "/m.onnx"})"));
+  ASSERT_TRUE(rounded.ok()) << rounded.status();
+  EXPECT_TRUE(rounded->ptq.adaptive_rounding);
 }
 
 struct BadSpec {
@@ -216,6 +223,12 @@ constexpr BadSpec kBadSpecs[] = {
      [](v1::TrainerSpec& s) {
        s.mutable_job()->set_mode(v1::MODE_SENSITIVITY);
        s.mutable_job()->mutable_sensitivity()->set_max_examples(0);
+     }},
+    {"correct_bias beside adaptive_rounding", "SPEC_INVALID",
+     [](v1::TrainerSpec& s) {
+       s.mutable_job()->set_mode(v1::MODE_PTQ);
+       s.mutable_job()->mutable_ptq()->set_correct_bias(true);
+       s.mutable_job()->mutable_ptq()->set_adaptive_rounding(true);
      }},
     {"no model", "SPEC_INVALID", [](v1::TrainerSpec& s) { s.clear_model_path(); }},
     {"both model_path", "SPEC_INVALID",

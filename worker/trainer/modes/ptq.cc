@@ -4,10 +4,10 @@
 namespace quantry::trainer {
 
 const ModeDef& PtqMode() {
-  static constexpr StepDef kSteps[] = {
-      kEvaluateFloat, kEqualize,        kQuantize,          kCalibrate,
-      kCorrectBiases, kKeepCalibration, kEvaluateFakeQuant, kDescribeQuantization,
-      kExportFloat,   kExportQuantized, kVerifyArtifact};
+  static constexpr StepDef kSteps[] = {kEvaluateFloat,   kEqualize,          kQuantize,
+                                       kCalibrate,       kAdaptRounding,     kCorrectBiases,
+                                       kKeepCalibration, kEvaluateFakeQuant, kDescribeQuantization,
+                                       kExportFloat,     kExportQuantized,   kVerifyArtifact};
   static constexpr ModeDef kMode{
       .mode = RunMode::kPtq, .name = "ptq", .quantizes = true, .evaluations = 3, .steps = kSteps};
   return kMode;

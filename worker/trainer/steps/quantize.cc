@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -56,8 +57,11 @@ absl::Status Calibrate(RunState& state) {
 }
 
 absl::Status DescribeQuantization(RunState& state) {
-  QUANTRY_ASSIGN_OR_RETURN(const auto sqnr,
+  QUANTRY_ASSIGN_OR_RETURN(auto sqnr,
                            engine::MeasureSqnr(state.model, *state.inputs.eval, kSqnrBatches));
+  for (const auto& [node, decibel] : state.adapted_sqnr_db) {
+    if (std::isfinite(decibel)) sqnr[node] = decibel;
+  }
   for (v1::LayerQuantization& layer : DescribeLayers(state.model, sqnr)) {
     *state.record.result.add_layers() = std::move(layer);
   }

@@ -41,6 +41,9 @@ absl::Status DescribeQuantization(RunState& state);
 // says.
 absl::Status Equalize(RunState& state);
 
+// adapt_rounding.cc: rounds weights by what their layers make of them, as options.ptq says.
+absl::Status AdaptRounding(RunState& state);
+
 // correct_biases.cc: makes up for rounded weights, as options.ptq says.
 absl::Status CorrectBiases(RunState& state);
 
@@ -77,6 +80,7 @@ inline constexpr StepDef kKeepCalibration{"calibrating", "CALIBRATION_FAILED", K
 inline constexpr StepDef kDescribeQuantization{"evaluating", "EVALUATION_FAILED",
                                                DescribeQuantization};
 inline constexpr StepDef kEqualize{"equalizing", "EQUALIZATION_FAILED", Equalize};
+inline constexpr StepDef kAdaptRounding{"rounding", "CALIBRATION_FAILED", AdaptRounding};
 inline constexpr StepDef kCorrectBiases{"correcting", "CALIBRATION_FAILED", CorrectBiases};
 inline constexpr StepDef kPrepareSensitivity{"quantizing", "QUANT_CONFIG_INVALID",
                                              PrepareSensitivity};
