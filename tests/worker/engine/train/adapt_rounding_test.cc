@@ -8,37 +8,11 @@
 #include <vector>
 
 #include "tests/worker/engine/passes/small_net.h"
-#include "worker/engine/data/open_dataset.h"
+#include "tests/worker/engine/train/glyph_images.h"
 #include "worker/engine/ops/fake_quantize.h"
-#include "worker/engine/passes/annotate.h"
-#include "worker/engine/passes/insert_fake_quant.h"
 
 namespace quantry::engine {
 namespace {
-
-std::unique_ptr<Loader> MakeLoader() {
-  auto dataset = OpenDataset("synthetic://glyphs?classes=5&size=16&train=24&val=24&seed=1",
-                             {.split = Split::kTrain});
-  EXPECT_TRUE(dataset.ok()) << dataset.status();
-  return Loader::Create(*std::move(dataset), {.batch_size = 8, .image_size = 8}).value();
-}
-
-at::Tensor AllImages() {
-  const auto loader = MakeLoader();
-  EXPECT_TRUE(loader->StartEpoch(0).ok());
-  std::vector<at::Tensor> images;
-  for (auto batch = loader->Next(); batch.ok() && *batch; batch = loader->Next()) {
-    images.push_back((*batch)->inputs[0]);
-  }
-  return at::cat(images);
-}
-
-void Quantize(Graph& graph, QuantConfig config) {
-  const auto plan = Annotate(graph, config, {});
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  InsertFakeQuant(graph, *plan);
-  ASSERT_TRUE(Calibrate(graph, *MakeLoader(), 3).ok());
-}
 
 // e H e' of each row.
 at::Tensor ErrorOf(const at::Tensor& rounded, const at::Tensor& rows, const at::Tensor& gram) {
@@ -102,11 +76,11 @@ TEST(RoundAdaptivelyTest, WholeNumbersAndTheEndsOfTheRangeStay) {
 // weight is on the grid that it was on.
 void ExpectBetterLayer(const std::string& name, Graph graph, size_t layers) {
   SCOPED_TRACE(name);
-  const at::Tensor images = AllImages();
+  const at::Tensor images = AllGlyphImages();
   const at::Tensor wanted = RunGraph(graph, images);
-  Quantize(graph, {.weight_bits = 3});
+  QuantizeOnGlyphs(graph, {.weight_bits = 3});
   const double before = (RunGraph(graph, images) - wanted).norm().item<double>();
-  const auto adapted = AdaptRounding(graph, *MakeLoader(), 3);
+  const auto adapted = AdaptRounding(graph, *MakeGlyphLoader(), 3);
   ASSERT_TRUE(adapted.ok()) << adapted.status();
   EXPECT_EQ(adapted->size(), layers);
   EXPECT_LT((RunGraph(graph, images) - wanted).norm().item<double>(), 0.8 * before);
@@ -146,12 +120,12 @@ TEST(AdaptRoundingTest, LayersOfEveryKind) {
 
 TEST(AdaptRoundingTest, AWholeNetworkLosesLess) {
   Graph graph = BuildSmallNet(35);
-  const at::Tensor images = AllImages();
+  const at::Tensor images = AllGlyphImages();
   const at::Tensor wanted = RunGraph(graph, images);
-  Quantize(graph, {.weight_bits = 3});
+  QuantizeOnGlyphs(graph, {.weight_bits = 3});
   const double before = (RunGraph(graph, images) - wanted).norm().item<double>();
   const at::Tensor state = graph.FindValue("input.scale")->tensor().clone();
-  const auto adapted = AdaptRounding(graph, *MakeLoader(), 3);
+  const auto adapted = AdaptRounding(graph, *MakeGlyphLoader(), 3);
   ASSERT_TRUE(adapted.ok()) << adapted.status();
   EXPECT_EQ(adapted->size(), 4);
   EXPECT_LT((RunGraph(graph, images) - wanted).norm().item<double>(), before);
@@ -160,17 +134,17 @@ TEST(AdaptRoundingTest, AWholeNetworkLosesLess) {
 
 TEST(AdaptRoundingTest, DorefaWeightsAreLeftAlone) {
   Graph graph = BuildSmallNet(36);
-  Quantize(graph, {.weight_quantize_type = "dorefa_weight", .weight_bits = 3});
-  const auto adapted = AdaptRounding(graph, *MakeLoader(), 3);
+  QuantizeOnGlyphs(graph, {.weight_quantize_type = "dorefa_weight", .weight_bits = 3});
+  const auto adapted = AdaptRounding(graph, *MakeGlyphLoader(), 3);
   ASSERT_TRUE(adapted.ok()) << adapted.status();
   EXPECT_EQ(adapted->size(), 0);
 }
 
 TEST(AdaptRoundingTest, AnObserversErrorEndsIt) {
   Graph graph = BuildSmallNet(37);
-  Quantize(graph, {.weight_bits = 8});
+  QuantizeOnGlyphs(graph, {.weight_bits = 8});
   const auto stop = [](int64_t, int64_t) { return absl::CancelledError("stop"); };
-  EXPECT_EQ(AdaptRounding(graph, *MakeLoader(), 3, stop).status().code(),
+  EXPECT_EQ(AdaptRounding(graph, *MakeGlyphLoader(), 3, stop).status().code(),
             absl::StatusCode::kCancelled);
 }
 

@@ -4,37 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "tests/worker/engine/passes/small_net.h"
-#include "worker/engine/data/open_dataset.h"
-#include "worker/engine/passes/annotate.h"
+#include "tests/worker/engine/train/glyph_images.h"
 #include "worker/engine/passes/fold_batch_norm.h"
-#include "worker/engine/passes/insert_fake_quant.h"
 
 namespace quantry::engine {
 namespace {
-
-std::unique_ptr<Loader> MakeLoader() {
-  auto dataset = OpenDataset("synthetic://glyphs?classes=5&size=16&train=24&val=24&seed=1",
-                             {.split = Split::kTrain});
-  EXPECT_TRUE(dataset.ok()) << dataset.status();
-  return Loader::Create(*std::move(dataset), {.batch_size = 8, .image_size = 8}).value();
-}
-
-at::Tensor AllImages() {
-  const auto loader = MakeLoader();
-  EXPECT_TRUE(loader->StartEpoch(0).ok());
-  std::vector<at::Tensor> images;
-  for (auto batch = loader->Next(); batch.ok() && *batch; batch = loader->Next()) {
-    images.push_back((*batch)->inputs[0]);
-  }
-  return at::cat(images);
-}
-
-void Quantize(Graph& graph, int weight_bits) {
-  const auto plan = Annotate(graph, {.weight_bits = weight_bits}, {});
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  InsertFakeQuant(graph, *plan);
-  ASSERT_TRUE(Calibrate(graph, *MakeLoader(), 3).ok());
-}
 
 at::Tensor ChannelMeans(const at::Tensor& y) { return y.mean({0, 2, 3}); }
 
@@ -48,11 +22,11 @@ TEST(CorrectBiasesTest, TheMeanOutputIsThatOfTheFloatLayer) {
     x = AddConv(graph, "conv", x, 3, 6, 1, /*norm=*/false);
     if (!with_bias) graph.SetInput(graph.FindNode("conv"), 2, nullptr);
     graph.AddOutput(x);
-    const at::Tensor images = AllImages();
+    const at::Tensor images = AllGlyphImages();
     const at::Tensor wanted = ChannelMeans(RunGraph(graph, images));
-    Quantize(graph, 3);
+    QuantizeOnGlyphs(graph, {.weight_bits = 3});
     const at::Tensor before = ChannelMeans(RunGraph(graph, images));
-    const auto corrected = CorrectBiases(graph, *MakeLoader(), 3);
+    const auto corrected = CorrectBiases(graph, *MakeGlyphLoader(), 3);
     ASSERT_TRUE(corrected.ok()) << corrected.status();
     EXPECT_EQ(*corrected, 1);
     const at::Tensor after = ChannelMeans(RunGraph(graph, images));
@@ -78,11 +52,11 @@ TEST(CorrectBiasesTest, AgreesWithTheFormula) {
           ->output());
   const at::Tensor w = weight->tensor().clone();
   const at::Tensor b = bias->tensor().clone();
-  Quantize(graph, 2);
-  ASSERT_TRUE(CorrectBiases(graph, *MakeLoader(), 3).ok());
+  QuantizeOnGlyphs(graph, {.weight_bits = 2});
+  ASSERT_TRUE(CorrectBiases(graph, *MakeGlyphLoader(), 3).ok());
   const at::Tensor s = w.abs().amax(0, /*keepdim=*/true);  // 2 bits: integers -1, 0, 1
   const at::Tensor rounded = (w / s).round() * s;
-  const at::Tensor mean = AllImages().mean({0, 2, 3});
+  const at::Tensor mean = AllGlyphImages().mean({0, 2, 3});
   const at::Tensor expected = b - 0.5 * mean.matmul(rounded - w) / 2.0;
   EXPECT_TRUE(at::allclose(graph.FindNode("gemm")->input(2)->tensor(), expected, 1e-4, 1e-5));
 }
@@ -90,12 +64,12 @@ TEST(CorrectBiasesTest, AgreesWithTheFormula) {
 TEST(CorrectBiasesTest, WholeNetworksLoseLess) {
   Graph graph = BuildSmallNet(23);
   FoldBatchNorm(graph);
-  const at::Tensor images = AllImages();
+  const at::Tensor images = AllGlyphImages();
   const at::Tensor wanted = RunGraph(graph, images).mean(0);
-  Quantize(graph, 3);
+  QuantizeOnGlyphs(graph, {.weight_bits = 3});
   const double before = (RunGraph(graph, images).mean(0) - wanted).norm().item<double>();
   const auto state = graph.FindValue("input.scale")->tensor().clone();
-  const auto corrected = CorrectBiases(graph, *MakeLoader(), 3);
+  const auto corrected = CorrectBiases(graph, *MakeGlyphLoader(), 3);
   ASSERT_TRUE(corrected.ok()) << corrected.status();
   EXPECT_EQ(*corrected, 4);
   EXPECT_LT((RunGraph(graph, images).mean(0) - wanted).norm().item<double>(), before);
@@ -113,16 +87,16 @@ TEST(CorrectBiasesTest, ASharedBiasIsSplit) {
     x = graph.AddNode("Conv", name, {x, weight, bias})->output();
   }
   graph.AddOutput(x);
-  Quantize(graph, 3);
-  ASSERT_TRUE(CorrectBiases(graph, *MakeLoader(), 3).ok());
+  QuantizeOnGlyphs(graph, {.weight_bits = 3});
+  ASSERT_TRUE(CorrectBiases(graph, *MakeGlyphLoader(), 3).ok());
   EXPECT_NE(graph.FindNode("first")->input(2), graph.FindNode("second")->input(2));
 }
 
 TEST(CorrectBiasesTest, AnObserversErrorEndsIt) {
   Graph graph = BuildSmallNet(25);
-  Quantize(graph, 8);
+  QuantizeOnGlyphs(graph, {.weight_bits = 8});
   const auto stop = [](int64_t, int64_t) { return absl::CancelledError("stop"); };
-  EXPECT_EQ(CorrectBiases(graph, *MakeLoader(), 3, stop).status().code(),
+  EXPECT_EQ(CorrectBiases(graph, *MakeGlyphLoader(), 3, stop).status().code(),
             absl::StatusCode::kCancelled);
 }
 
