@@ -29,8 +29,10 @@ something all the same, norms get random weights and the statistics of real batc
 and class tokens get values that count, dropout and stochastic depth are off (or else torch's own
 training pass would differ from itself), and the last layer is fitted, by ridge regression, to tell
 ten coarse patterns apart, each picture being a mixture of two of them and noise. *Top-1* is what
-the float and the fake-quantized model then reach on the 256 inputs: where it is far below 100 % many
-pictures lie near a border between two classes, where the agreement is a sharp test.
+the float and the fake-quantized model then reach on the 256 inputs: near 100 %, so that margins are
+those of a trained network. (Fitted to harder pictures, with a top-1 of 75 %, MobileNetV2 agreed with
+ONNX Runtime on 96.5 % of them: a tie that is rounded the other way in float32 than in integers goes on
+growing in a random network, and turns answers that were a coin's toss.)
 Pictures are as small as the architecture permits, since the operators are the same at all sizes.
 
 """
