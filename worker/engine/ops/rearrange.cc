@@ -26,6 +26,8 @@ std::vector<at::Tensor> Split(const Node& node, absl::Span<const at::Tensor> inp
   std::vector<int64_t> sizes;
   if (given.defined()) {
     sizes = IntsOf(given);
+    TORCH_CHECK(static_cast<int64_t>(sizes.size()) == parts, "'split' has ", sizes.size(),
+                " sizes; the node has ", parts, " outputs");
   } else {
     const int64_t each = (x.size(axis) + parts - 1) / parts;
     int64_t left = x.size(axis);

@@ -101,6 +101,24 @@ TEST(ExecutorTest, AtenErrorsNameNodeOperatorAndShapes) {
                     HasSubstr("channels"), ::testing::Not(HasSubstr("frame #"))));
 }
 
+TEST(ExecutorTest, SplitSizesThatDontFitTheOutputsAreAnError) {
+  Graph graph;
+  Value* x = graph.AddInput("x", {});
+  Value* sizes = graph.AddInput("sizes", {.dtype = at::kLong});
+  const Node* split =
+      graph.AddNode("Split", "split", {x, sizes}, {{"axis", int64_t{0}}}, {"a", "b", "c"});
+  for (size_t i = 0; i < 3; ++i) graph.AddOutput(split->output(i));
+  const auto executor = ExecutorOf(graph);
+  const auto run = [&](std::vector<int64_t> lengths) {
+    return executor->Run({at::ones({4}), at::tensor(lengths)}, kEvaluation).status();
+  };
+  EXPECT_TRUE(run({1, 1, 2}).ok());
+  const absl::Status status = run({2, 2});
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("'split' has 2 sizes; the node has 3 outputs"));
+}
+
 TEST(ExecutorTest, InputsMustBeComplete) {
   Graph graph;
   graph.AddOutput(graph.AddNode("Relu", "relu", {graph.AddInput("x", {})})->output());
