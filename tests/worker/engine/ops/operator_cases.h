@@ -23,6 +23,7 @@ struct OperatorCase {
   RunPhase phase = RunPhase::kEvaluate;
   // Inputs whose gradient is compared with central differences.
   std::vector<size_t> differentiable;
+  size_t outputs = 1;  // that the node has; the first is looked at
 };
 
 // How GoogleTest shows a case.

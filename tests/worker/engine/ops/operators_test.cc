@@ -27,7 +27,8 @@ Node* NodeOf(const OperatorCase& operator_case, const OperatorDef& def, Graph& g
       values.push_back(graph.AddInitializer("c", tensor, InitializerRole::kConstant));
     }
   }
-  return graph.AddNode(operator_case.op, "n", std::move(values), operator_case.attributes);
+  return graph.AddNode(operator_case.op, "n", std::move(values), operator_case.attributes,
+                       std::vector<std::string>(operator_case.outputs));
 }
 
 at::Tensor Evaluate(const OperatorCase& operator_case, const std::vector<at::Tensor>& inputs) {
