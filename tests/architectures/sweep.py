@@ -58,7 +58,8 @@ def run_onnx_runtime(model, inputs, folder):
         env={**os.environ, "NODE_PATH": str(ROOT / "build/onnxruntime/node_modules"),
              "LD_PRELOAD": ""})
     if done.returncode != 0:
-        return None, (done.stderr.strip().splitlines() or ["no message"])[0].replace(f"{model.parent}/", "")[:300]
+        message = (done.stderr.strip().splitlines() or ["no message"])[0]
+        return None, message.replace(f"{model.parent}/", "")[:300]
     return numpy.fromfile(result, dtype=numpy.float32).reshape(len(inputs), -1), None
 
 
