@@ -59,8 +59,8 @@ struct DataOptions {
 struct PtqOptions {
   bool equalize = false;      // engine::EqualizeLayers, before calibration
   bool correct_bias = false;  // engine::CorrectBiases, after calibration
-  bool adaptive_rounding =
-      false;  // engine::AdaptRounding, after calibration; not beside correct_bias
+  // engine::AdaptRounding, after calibration; not beside correct_bias.
+  bool adaptive_rounding = false;
 };
 
 // Everything that defines one training run: the engine's view of a TrainerSpec.
