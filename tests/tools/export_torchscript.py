@@ -83,6 +83,25 @@ class Choices(Rows):
         return self.fc(y.mean((2, 3)))
 
 
+class Types(Rows):
+    """Tensors and numbers of unlike types, which torch brings to one before it computes."""
+
+    def __init__(self):
+        super().__init__(3)
+        self.register_buffer("steps", torch.arange(64))
+        self.register_buffer("factor", torch.tensor(16))
+        self.register_buffer("fine", torch.tensor(0.25, dtype=torch.float64))
+
+    def forward(self, x):
+        y = 16 * x + self.steps - self.factor * x / self.steps.clamp_min(1)
+        y = y + self.fine * x + (self.steps - 2.5) + self.steps / 8 + (x > 0) * 2 - (x > 1.0) * x
+        y = torch.where(x > self.factor, self.steps, y) + torch.maximum(x, self.fine)
+        y = torch.where(self.steps > 31.5, y, 2 * self.steps).masked_fill(self.steps == 5, 3)
+        y = torch.add(y, self.steps, alpha=2) + torch.rsub(self.steps, 0.5)
+        y = y + self.steps.clamp(1.5, 40) + (self.steps + 1) ** 0.5 + self.steps.pow(2)
+        return self.fc(y.mean((2, 3)) / 1000)
+
+
 class Curves(Rows):
     def __init__(self):
         super().__init__(3)
@@ -232,6 +251,7 @@ NETWORKS = {
     "rows_curves": Curves,
     "rows_pools": Pools,
     "rows_reductions": Reductions,
+    "rows_types": Types,
     "shufflenet": lambda: torchvision.models.shufflenet_v2_x0_5(num_classes=10),
     "tiny_maxvit": tiny_maxvit,
     "tiny_swin": lambda: tiny_swin(1),

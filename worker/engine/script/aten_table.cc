@@ -1,8 +1,7 @@
 #include "worker/engine/script/aten_table.h"
 
 #include <ATen/ATen.h>
-
-#include <cmath>
+#include <ATen/native/TypeProperties.h>
 
 #include "worker/engine/ops/onnx_dtype.h"
 
@@ -14,19 +13,23 @@ Operand AtenCall::Tensor(size_t i) {
   return lowering_.OperandOf(at(i));
 }
 
-Operand AtenCall::TensorLike(size_t i, const Operand& like) {
-  if (IsTensor(i)) {
-    const at::Tensor tensor = at(i)[0].toTensor();
-    // A number that a trace has made a tensor takes the other's type, as in torch.
-    const bool number = tensor.dim() == 0 && like.value != nullptr && like.rank() > 0 &&
-                        lowering_.IsPlain(tensor) && tensor.is_floating_point() &&
-                        like.lanes[0].is_floating_point();
-    return number ? lowering_.Constant(tensor.to(like.lanes[0].scalar_type())) : Tensor(i);
+at::ScalarType AtenCall::CommonType(size_t i, size_t j) const {
+  at::native::ResultTypeState state;
+  for (const size_t k : {i, j}) {
+    TORCH_CHECK(k < size() && (IsTensor(k) || at(k)[0].isScalar()), "argument ", k,
+                " must be a tensor or a number");
+    state = IsTensor(k) ? at::native::update_result_type_state(at(k)[0].toTensor(), state)
+                        : at::native::update_result_type_state(at(k)[0].toScalar(), state);
   }
-  const bool whole = at::isIntegralType(like.lanes[0].scalar_type(), /*includeBool=*/true);
-  TORCH_CHECK(!whole || Number(i) == std::trunc(Number(i)), "argument ", i, " is ", Number(i),
-              ", the tensor holds integers");
-  return lowering_.Constant(at::scalar_tensor(Number(i), like.lanes[0].scalar_type()));
+  return at::native::result_type(state);
+}
+
+Operand AtenCall::As(size_t i, at::ScalarType dtype) {
+  if (!IsTensor(i)) return lowering_.Constant(at::scalar_tensor(Number(i), dtype));
+  const at::Tensor tensor = at(i)[0].toTensor();
+  // A number that a trace has made a tensor.
+  if (tensor.dim() == 0 && lowering_.IsPlain(tensor)) return lowering_.Constant(tensor.to(dtype));
+  return EmitCast(lowering_, Tensor(i), dtype);
 }
 
 std::vector<Operand> AtenCall::Tensors(size_t i) {
@@ -90,11 +93,11 @@ std::vector<int64_t> TwoSided(std::vector<int64_t> pads) {
   return pads;
 }
 
-Operand EmitCast(AtenCall& call, const Operand& x, at::ScalarType dtype) {
+Operand EmitCast(Lowering& to, const Operand& x, at::ScalarType dtype) {
   if (x.lanes[0].scalar_type() == dtype) return x;
   constexpr int64_t kLastType = 16;
   for (int64_t type = 1; type <= kLastType; ++type) {
-    if (DtypeOf(type) == dtype) return call.lowering().Emit("Cast", {x}, {{"to", type}});
+    if (DtypeOf(type) == dtype) return to.Emit("Cast", {x}, {{"to", type}});
   }
   TORCH_CHECK(false, "the type ", dtype, " is not supported");
 }

@@ -24,8 +24,10 @@ class AtenCall {
   bool IsTensor(size_t i) const { return i < size() && at(i)[0].isTensor(); }
   // The argument as an operand; None is one that is left out.
   Operand Tensor(size_t i);
-  // A tensor, or a number in the type of `like`.
-  Operand TensorLike(size_t i, const Operand& like);
+  // The type that torch computes in with arguments i and j, tensors or numbers.
+  at::ScalarType CommonType(size_t i, size_t j) const;
+  // The argument, a tensor or a number, in the type `dtype`.
+  Operand As(size_t i, at::ScalarType dtype);
   std::vector<Operand> Tensors(size_t i);
   // These refuse what depends on the batch size.
   int64_t Int(size_t i) const;
@@ -52,7 +54,7 @@ Operand EmitReshape(AtenCall& call, const Operand& x,
 // `x`, [..., in], by a layer's weight [out, in] and bias [out], which may be left out.
 Operand EmitLinear(AtenCall& call, const Operand& x, const Operand& weight, const Operand& bias);
 // `x` in the type `dtype`.
-Operand EmitCast(AtenCall& call, const Operand& x, at::ScalarType dtype);
+Operand EmitCast(Lowering& to, const Operand& x, at::ScalarType dtype);
 
 // How one aten operator is written with ONNX's.
 struct AtenRow {

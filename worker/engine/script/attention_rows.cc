@@ -106,7 +106,7 @@ std::vector<Operand> MultiHead(AtenCall& call) {
 Operand BatchedAddMm(AtenCall& call) {
   Lowering& to = call.lowering();
   const auto times = [&](const Operand& x, size_t factor) {
-    return call.Number(factor) == 1.0 ? x : to.Emit("Mul", {x, call.TensorLike(factor, x)});
+    return call.Number(factor) == 1.0 ? x : to.Emit("Mul", {x, call.As(factor, x.dtype())});
   };
   const Operand product = to.Emit("MatMul", {call.Tensor(1), call.Tensor(2)});
   return to.Emit("Add", {times(call.Tensor(0), 3), times(product, 4)});

@@ -19,8 +19,8 @@ constexpr char kMin[] = "Min";
 // input, other: a tensor or a number
 template <const char* kOp>
 Operand Pairwise(AtenCall& call) {
-  const Operand x = call.Tensor(0);
-  return call.lowering().Emit(kOp, {x, call.TensorLike(1, x)});
+  const at::ScalarType dtype = call.CommonType(0, 1);
+  return call.lowering().Emit(kOp, {call.As(0, dtype), call.As(1, dtype)});
 }
 
 Operand NotEqual(AtenCall& call) { return call.lowering().Emit("Not", {Pairwise<kEqual>(call)}); }
@@ -46,11 +46,8 @@ Operand Not(AtenCall& call) {
 Operand Where(AtenCall& call) {
   const Operand condition = call.Tensor(0);
   RequireBool(condition);
-  TORCH_CHECK(call.IsTensor(1) || call.IsTensor(2), "a choice between two numbers");
-  Operand a = call.IsTensor(1) ? call.Tensor(1) : Operand{};
-  const Operand b = call.TensorLike(2, a);
-  if (a.value == nullptr) a = call.TensorLike(1, b);
-  return call.lowering().Emit("Where", {condition, a, b});
+  const at::ScalarType dtype = call.CommonType(1, 2);
+  return call.lowering().Emit("Where", {condition, call.As(1, dtype), call.As(2, dtype)});
 }
 
 // input, mask, value
@@ -58,7 +55,7 @@ Operand MaskedFill(AtenCall& call) {
   const Operand x = call.Tensor(0);
   const Operand mask = call.Tensor(1);
   RequireBool(mask);
-  return call.lowering().Emit("Where", {mask, call.TensorLike(2, x), x});
+  return call.lowering().Emit("Where", {mask, call.As(2, x.dtype()), x});
 }
 
 constexpr AtenRow kRows[] = {

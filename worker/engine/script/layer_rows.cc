@@ -109,7 +109,7 @@ Operand Dropout(AtenCall& call) {
 // input, dim, dtype
 Operand NormalAlong(AtenCall& call, const char* op) {
   Operand x = call.Tensor(0);
-  if (!call.IsNone(2)) x = EmitCast(call, x, static_cast<at::ScalarType>(call.Int(2)));
+  if (!call.IsNone(2)) x = EmitCast(call.lowering(), x, static_cast<at::ScalarType>(call.Int(2)));
   return call.lowering().Emit(op, {x}, {{"axis", call.Int(1)}});
 }
 

@@ -240,6 +240,8 @@ Lanes Lowering::Overwrite(const Lanes& self, const Operand& result) {
                 "changes a parameter or constant in place");
     TORCH_CHECK(result.lanes[lane].sizes() == tensor.sizes(),
                 "changes the shape of a tensor in place");
+    TORCH_CHECK(result.dtype() == tensor.scalar_type(), "changes a tensor of ",
+                tensor.scalar_type(), " in place into one of ", result.dtype());
     Entry& entry = found->second;
     entry.value = result.value;
     if (lane == 0) ++*entry.version;

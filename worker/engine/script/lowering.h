@@ -27,6 +27,7 @@ struct Operand {
   std::array<at::Tensor, kLanes> lanes;
 
   int64_t rank() const { return lanes[0].dim(); }
+  at::ScalarType dtype() const { return lanes[0].scalar_type(); }
 };
 
 // The graph under construction, and which tensor of the program is which of its values. Throws

@@ -31,33 +31,32 @@ constexpr char kRound[] = "Round";
 constexpr char kSign[] = "Sign";
 constexpr char kSin[] = "Sin";
 
-Operand Binary(AtenCall& call, const char* op, size_t alpha) {
-  Operand a = call.IsTensor(0) ? call.Tensor(0) : Operand{};
-  Operand b = call.TensorLike(1, a);
-  if (a.value == nullptr) a = call.TensorLike(0, b);
-  if (alpha < call.size() && call.Number(alpha) != 1.0) {
-    b = call.lowering().Emit("Mul", {b, call.TensorLike(alpha, b)});
-  }
-  return call.lowering().Emit(op, {a, b});
+// `type`: of the arguments and the result.
+Operand Binary(AtenCall& call, const char* op, at::ScalarType type) {
+  return call.lowering().Emit(op, {call.As(0, type), call.As(1, type)});
 }
 
-Operand Add(AtenCall& call) { return Binary(call, "Add", 2); }
-Operand Sub(AtenCall& call) { return Binary(call, "Sub", 2); }
-Operand Mul(AtenCall& call) { return Binary(call, "Mul", call.size()); }
+// Arguments `first` and `second`, of which the second is multiplied with argument 2.
+Operand Scaled(AtenCall& call, const char* op, size_t first, size_t second) {
+  const at::ScalarType type = call.CommonType(0, 1);
+  Operand scaled = call.As(second, type);
+  if (!call.IsNone(2) && call.Number(2) != 1.0) {
+    scaled = call.lowering().Emit("Mul", {scaled, call.As(2, type)});
+  }
+  return call.lowering().Emit(op, {call.As(first, type), scaled});
+}
 
+Operand Add(AtenCall& call) { return Scaled(call, "Add", 0, 1); }
+Operand Sub(AtenCall& call) { return Scaled(call, "Sub", 0, 1); }
+Operand ReverseSub(AtenCall& call) { return Scaled(call, "Sub", 1, 0); }
+Operand Mul(AtenCall& call) { return Binary(call, "Mul", call.CommonType(0, 1)); }
+Operand Pow(AtenCall& call) { return Binary(call, "Pow", call.CommonType(0, 1)); }
+
+// Of integers, too, in floating point.
 Operand Div(AtenCall& call) {
   TORCH_CHECK(call.IsNone(2), "a rounding_mode is not supported");
-  return Binary(call, "Div", call.size());
-}
-
-// input, other, alpha: other - alpha * input
-Operand ReverseSub(AtenCall& call) {
-  Operand x = call.Tensor(0);
-  const Operand other = call.TensorLike(1, x);
-  if (!call.IsNone(2) && call.Number(2) != 1.0) {
-    x = call.lowering().Emit("Mul", {x, call.TensorLike(2, x)});
-  }
-  return call.lowering().Emit("Sub", {other, x});
+  const at::ScalarType type = call.CommonType(0, 1);
+  return Binary(call, "Div", at::isFloatingType(type) ? type : at::kFloat);
 }
 
 Operand InverseSqrt(AtenCall& call) {
@@ -104,23 +103,20 @@ Operand PRelu(AtenCall& call) {
 // input, dtype, ...; input, device, dtype, ...; input, other, ...
 Operand To(AtenCall& call) {
   const Operand x = call.Tensor(0);
-  if (call.IsTensor(1)) return EmitCast(call, x, call.Tensor(1).lanes[0].scalar_type());
+  if (call.IsTensor(1)) return EmitCast(call.lowering(), x, call.Tensor(1).dtype());
   const size_t dtype = call.at(1)[0].isDevice() ? 2 : 1;
   const bool given = !call.IsNone(dtype) && call.at(dtype)[0].isInt();
-  return given ? EmitCast(call, x, static_cast<at::ScalarType>(call.Int(dtype))) : x;
+  if (!given) return x;
+  return EmitCast(call.lowering(), x, static_cast<at::ScalarType>(call.Int(dtype)));
 }
-
-Operand Pow(AtenCall& call) { return Binary(call, "Pow", call.size()); }
 
 Operand Clamp(AtenCall& call) {
-  const Operand x = call.Tensor(0);
-  const auto bound = [&](size_t i) { return call.IsNone(i) ? Operand{} : call.TensorLike(i, x); };
-  return call.lowering().Emit("Clip", {x, bound(1), bound(2)});
-}
-
-Operand ClampMin(AtenCall& call) {
-  const Operand x = call.Tensor(0);
-  return call.lowering().Emit("Clip", {x, call.TensorLike(1, x)});
+  at::ScalarType type = call.Tensor(0).dtype();
+  for (const size_t i : {1, 2}) {
+    if (!call.IsNone(i)) type = at::promote_types(type, call.CommonType(0, i));
+  }
+  const auto bound = [&](size_t i) { return call.IsNone(i) ? Operand{} : call.As(i, type); };
+  return call.lowering().Emit("Clip", {call.As(0, type), bound(1), bound(2)});
 }
 
 // `value` in every element of argument 0.
@@ -130,11 +126,10 @@ Operand Filled(AtenCall& call, const Operand& value) {
 }
 
 Operand Zero(AtenCall& call) {
-  return Filled(
-      call, call.lowering().Constant(at::scalar_tensor(0, call.Tensor(0).lanes[0].scalar_type())));
+  return Filled(call, call.lowering().Constant(at::scalar_tensor(0, call.Tensor(0).dtype())));
 }
 
-Operand Fill(AtenCall& call) { return Filled(call, call.TensorLike(1, call.Tensor(0))); }
+Operand Fill(AtenCall& call) { return Filled(call, call.As(1, call.Tensor(0).dtype())); }
 
 Operand Relu6(AtenCall& call) {
   return call.lowering().Emit("Clip",
@@ -170,7 +165,7 @@ constexpr AtenRow kRows[] = {
     {"aten::hardsigmoid", HardSigmoid},
     {"aten::hardtanh", Clamp},
     {"aten::clamp", Clamp},
-    {"aten::clamp_min", ClampMin},
+    {"aten::clamp_min", Clamp},
     {"aten::fill", Fill},
     {"aten::zero", Zero},
     {"aten::silu", Silu},

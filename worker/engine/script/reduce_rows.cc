@@ -19,9 +19,9 @@ Operand Along(AtenCall& call, const char* op) {
   const size_t dtype = call.size() <= 2 ? 1 : 3;
   Operand x = call.Tensor(0);
   if (!call.IsNone(dtype)) {
-    x = EmitCast(call, x, static_cast<at::ScalarType>(call.Int(dtype)));
+    x = EmitCast(call.lowering(), x, static_cast<at::ScalarType>(call.Int(dtype)));
   } else if (at::isIntegralType(x.lanes[0].scalar_type(), /*includeBool=*/true)) {
-    x = EmitCast(call, x, at::kLong);
+    x = EmitCast(call.lowering(), x, at::kLong);
   }
   return Reduce(call, op, x, dtype == 1 ? call.size() : 1, dtype == 1 ? call.size() : 2);
 }

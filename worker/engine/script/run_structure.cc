@@ -27,6 +27,20 @@ c10::IValue Made(absl::string_view kind, const c10::Type& type, const jit::Stack
   return dict;
 }
 
+// A trace keeps a Python number as a tensor without dimensions; to torch's type promotion it is a
+// number still.
+c10::IValue ConstantOf(const jit::Node& node) {
+  const c10::optional<c10::IValue> value = jit::toIValue(node.output());
+  if (!value.has_value() || !value->isTensor()) return value.value_or(c10::IValue());
+  const at::Tensor tensor = value->toTensor();
+  const bool number = tensor.defined() && tensor.dim() == 0 &&
+                      (tensor.scalar_type() == at::kDouble || tensor.scalar_type() == at::kLong);
+  if (!number) return *value;
+  const at::Tensor copy = tensor.clone();
+  copy.unsafeGetTensorImpl()->set_wrapped_number(true);
+  return copy;
+}
+
 jit::Stack Elements(const c10::IValue& value) {
   if (value.isTuple()) return jit::Stack(value.toTupleRef().elements());
   return value.toListRef().vec();
@@ -37,8 +51,7 @@ jit::Stack Elements(const c10::IValue& value) {
 bool ScriptInterpreter::DispatchStructure(const jit::Node& node) {
   const std::string kind = node.kind().toQualString();
   if (kind == "prim::Constant") {
-    const auto constant = jit::toIValue(node.output());
-    const c10::IValue value = constant.has_value() ? *constant : c10::IValue();
+    const c10::IValue value = ConstantOf(node);
     Set(node.output(), {value, value});
   } else if (kind == "prim::GetAttr") {
     GetAttribute(node);
