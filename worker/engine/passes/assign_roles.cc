@@ -1,5 +1,6 @@
 #include "worker/engine/passes/assign_roles.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -95,10 +96,17 @@ absl::Status SplitState(Graph& graph, Copier& copier) {
 
 }  // namespace
 
+bool HasRoleByUse(const Value& initializer) {
+  return std::any_of(initializer.uses().begin(), initializer.uses().end(), [](const Use& use) {
+    return RoleOf(use) != InitializerRole::kConstant;
+  });
+}
+
 void AssignRoles(Graph& graph) {
   for (Value* initializer : graph.initializers()) {
     InitializerRole role = InitializerRole::kConstant;
     if (initializer->tensor().scalar_type() == at::kFloat) {
+      if (initializer->role() == InitializerRole::kParameter) role = initializer->role();
       for (const Use& use : initializer->uses()) {
         const InitializerRole wanted = RoleOf(use);
         if (wanted != InitializerRole::kConstant) role = wanted;

@@ -7,10 +7,14 @@
 namespace quantry::engine {
 
 // Gives every float32 initializer its role by what its users do with it (KindOfInput): weights,
-// biases and parameters are kParameter, state is kBuffer, everything else kConstant. A vector that
-// an Add joins to the result of a Conv, Gemm or MatMul is a bias. Initializers of other types are
+// biases and parameters are kParameter, state is kBuffer. A vector that an Add joins to the result
+// of a Conv, Gemm or MatMul is a bias. What no user makes one of these is kParameter if it is that
+// already (where a file says what is trained), and else kConstant. Initializers of other types are
 // kConstant.
 void AssignRoles(Graph& graph);
+
+// Whether a user makes a parameter or state of it.
+bool HasRoleByUse(const Value& initializer);
 
 // Exporters make initializers of equal content one, which is right for inference and wrong for
 // training, where they are separate. Gives each its own again:

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "common/status_macros.h"
 #include "worker/engine/ops/operator.h"
+#include "worker/engine/passes/assign_roles.h"
 #include "worker/engine/passes/edit.h"
 
 namespace quantry::engine {
@@ -38,18 +39,52 @@ constexpr std::array<absl::string_view, 20> kBroadcasting = {
 // Operators whose result has the sizes that the elements of their last input say, at most times
 // those of the others.
 constexpr std::array<absl::string_view, 3> kSized = {"ConstantOfShape", "Expand", "Tile"};
+constexpr std::array<absl::string_view, 4> kRepeating = {"Expand", "GatherElements", "GatherND",
+                                                         "Tile"};
 
 template <size_t n>
 bool Contains(const std::array<absl::string_view, n>& list, absl::string_view op) {
   return std::find(list.begin(), list.end(), op) != list.end();
 }
 
-bool AllConstant(const Node& node) {
+bool IsParameter(const Value* input) {
+  return input != nullptr && input->is_initializer() &&
+         input->role() == InitializerRole::kParameter;
+}
+
+bool IsConstant(const Value* input) {
+  return input != nullptr && input->is_initializer() && input->role() == InitializerRole::kConstant;
+}
+
+bool AllKnown(const Node& node) {
   if (node.inputs().empty()) return false;
   return std::all_of(node.inputs().begin(), node.inputs().end(), [](const Value* input) {
-    return input == nullptr ||
-           (input->is_initializer() && input->role() == InitializerRole::kConstant);
+    return input == nullptr || IsConstant(input) || (IsParameter(input) && !HasRoleByUse(*input));
   });
+}
+
+bool ReadsParameter(const Node& node) {
+  return std::any_of(node.inputs().begin(), node.inputs().end(), IsParameter);
+}
+
+// Whether one element of a parameter may come to stand at several places of the result.
+bool Repeats(const Node& node) {
+  if (node.op() == "Gather") return node.input(1) == nullptr || node.input(1)->tensor().numel() > 1;
+  return Contains(kRepeating, node.op());
+}
+
+// Whether training its result would be something else than training the parameters it reads:
+// elements that are one would part, or what is fixed would move.
+bool TrainsOtherwise(const Node& node) {
+  if (!ReadsParameter(node)) return false;
+  const bool joins =
+      std::any_of(node.inputs().begin(), node.inputs().end(), [&](const Value* input) {
+        if (!IsConstant(input)) return false;
+        const at::Tensor& fixed = input->tensor();
+        const bool content = fixed.is_floating_point() || fixed.scalar_type() == at::kBool;
+        return content && (fixed.numel() > 1 || node.op() == "Concat");
+      });
+  return joins || Repeats(node);
 }
 
 // The elements of a Range of integers, as torch counts positions; empty where these are many.
@@ -120,7 +155,7 @@ class Budget {
 };
 
 bool IsFoldable(const Node& node, const OperatorDef& def, const Budget& budget) {
-  if (def.evaluate == nullptr || !AllConstant(node)) return false;
+  if (def.evaluate == nullptr || !AllKnown(node) || TrainsOtherwise(node)) return false;
   const std::optional<int64_t> elements = ElementsOf(node);
   return elements.has_value() && budget.HasRoomFor(*elements);
 }
@@ -194,18 +229,22 @@ bool IsAnyGraphOutput(const Graph& graph, const Node& node) {
                      [&](const Value* output) { return IsGraphOutput(graph, output); });
 }
 
-// Puts constants of the same names in the place of the node's outputs.
+// Puts initializers of the same names in the place of the node's outputs.
 void Replace(Graph& graph, Node* node, const std::vector<at::Tensor>& results) {
-  std::vector<Value*> constants;
+  const bool trained = ReadsParameter(*node);
+  std::vector<Value*> known;
   std::vector<std::string> names;
   for (size_t i = 0; i < results.size(); ++i) {
     Value* output = node->output(i);
     names.push_back(output->name());
-    constants.push_back(graph.AddInitializer(names[i], results[i], InitializerRole::kConstant));
-    graph.ReplaceAllUses(output, constants[i]);
+    const bool parameter = trained && results[i].scalar_type() == at::kFloat;
+    known.push_back(
+        graph.AddInitializer(names[i], results[i],
+                             parameter ? InitializerRole::kParameter : InitializerRole::kConstant));
+    graph.ReplaceAllUses(output, known[i]);
   }
   graph.RemoveNode(node);
-  for (size_t i = 0; i < constants.size(); ++i) graph.Rename(constants[i], names[i]);
+  for (size_t i = 0; i < known.size(); ++i) graph.Rename(known[i], names[i]);
 }
 
 }  // namespace

@@ -50,8 +50,7 @@ void CollectOutputs(const Lanes& result, Lowering& lowering, std::vector<Operand
   }
 }
 
-std::vector<std::string> Lower(const torch::jit::Module& module, const ScriptOptions& options,
-                               Graph& graph) {
+void Lower(const torch::jit::Module& module, const ScriptOptions& options, Graph& graph) {
   Lowering lowering(graph);
   for (const auto& parameter : module.named_parameters()) {
     CheckBounds(parameter.value);
@@ -75,9 +74,6 @@ std::vector<std::string> Lower(const torch::jit::Module& module, const ScriptOpt
   TORCH_CHECK(!outputs.empty(), "the model returns no tensor");
   for (const Operand& output : outputs) graph.AddOutput(output.value);
   graph.Rename(outputs[0].value, outputs.size() == 1 ? "logits" : "output");
-  std::vector<std::string> parameters;
-  for (const Value* parameter : lowering.parameters()) parameters.push_back(parameter->name());
-  return parameters;
 }
 
 torch::jit::Module Load(absl::string_view bytes) {
@@ -109,20 +105,13 @@ absl::StatusOr<Graph> Import(absl::string_view bytes, const ScriptOptions& optio
   Graph graph;
   graph.name = "torchscript";
   graph.doc = "torchscript";
-  const std::vector<std::string> parameters = Lower(module, options, graph);
+  Lower(module, options, graph);
   graph.RemoveDead();
   QUANTRY_RETURN_IF_ERROR(VerifyOperators(graph));
   QUANTRY_RETURN_IF_ERROR(SplitMergedInitializers(graph));
   AssignRoles(graph);
   QUANTRY_RETURN_IF_ERROR(Canonicalize(graph));
   AssignRoles(graph);
-  for (const std::string& name : parameters) {
-    Value* value = graph.FindValue(name);
-    const bool trainable = value != nullptr && value->is_initializer() &&
-                           value->role() == InitializerRole::kConstant &&
-                           value->tensor().scalar_type() == at::kFloat;
-    if (trainable) graph.SetRole(value, InitializerRole::kParameter);
-  }
   QUANTRY_RETURN_IF_ERROR(CheckWeights(graph));
   QUANTRY_RETURN_IF_ERROR(Verify(graph));
   QUANTRY_RETURN_IF_ERROR(VerifyOperators(graph));

@@ -133,7 +133,6 @@ Operand Lowering::OperandOf(const Lanes& tensor) {
   Value* value = graph_.AddInitializer(
       named->second.name, first.detach(),
       named->second.parameter ? InitializerRole::kParameter : InitializerRole::kConstant);
-  if (named->second.parameter) parameters_.push_back(value);
   entries_[first.unsafeGetTensorImpl()] = Entry{.value = value};
   return {value, {first, second}};
 }

@@ -69,8 +69,6 @@ class Lowering {
   void MarkSlice(const Operand& view, const Lanes& base, int64_t axis, int64_t start, int64_t end);
   Lanes ToLanes(const Operand& operand) const;
 
-  const std::vector<Value*>& parameters() const { return parameters_; }
-
  private:
   struct Entry {
     Value* value = nullptr;
@@ -98,7 +96,6 @@ class Lowering {
   std::unordered_map<const c10::TensorImpl*, Slice> slices_;
   Operand input_;                  // the first
   std::vector<at::Tensor> alive_;  // so that no address is used twice
-  std::vector<Value*> parameters_;
 };
 
 }  // namespace quantry::engine

@@ -112,18 +112,54 @@ TEST(Canonicalize, FoldsArithmeticOfKnownSizes) {
   EXPECT_TRUE(folded->tensor().equal(at::tensor({-1, 4}, at::kLong))) << folded->tensor();
 }
 
-TEST(Canonicalize, NeverFoldsParametersOrHugeBroadcasts) {
+// What training the result would be the same as training the parameter it comes from.
+TEST(Canonicalize, FoldsLayoutsOfParametersIntoParameters) {
+  Graph graph;
+  Value* w = graph.AddInitializer("w", at::ones({8, 3}), InitializerRole::kParameter);
+  Value* turned = graph.AddNode("Transpose", "t", {w})->output();
+  Value* scaled = graph.AddNode("Mul", "m", {turned, Scalar(graph, 2)})->output();
+  Value* both = graph.AddNode("Concat", "c", {scaled, turned}, {{"axis", 0}})->output();
+  Value* x = graph.AddInput("x", Image());
+  graph.AddOutput(graph.AddNode("MatMul", "linear", {x, both})->output());
+  RunTwice(graph);
+  EXPECT_EQ(Ops(graph), Strings({"MatMul"}));
+  EXPECT_EQ(graph.FindNode("linear")->input(1)->role(), InitializerRole::kParameter);
+}
+
+TEST(Canonicalize, KeepsWhatWouldTrainOtherwise) {
   Graph graph;
   Value* w = graph.AddInitializer("w", at::ones({4}), InitializerRole::kParameter);
-  Value* scaled = graph.AddNode("Mul", "m", {w, Scalar(graph, 2)})->output();
+  Value* zeros = Constant(graph, at::zeros({4}));
+  Value* index = Constant(graph, at::tensor({0, 0, 1, 3}, at::kLong));
+  Value* size = Constant(graph, at::tensor({4, 4}, at::kLong));
+  Value* mask = Constant(graph, at::ones({4}, at::kBool));
+  const std::vector<Value*> results = {
+      graph.AddNode("Concat", "joined", {w, zeros}, {{"axis", 0}})->output(),
+      graph.AddNode("Mul", "pruned", {w, zeros})->output(),
+      graph.AddNode("Where", "masked", {mask, w, Scalar(graph, 0)})->output(),
+      graph.AddNode("Gather", "looked_up", {w, index})->output(),
+      graph.AddNode("Expand", "expanded", {w, size})->output(),
+  };
+  Value* x = graph.AddInput("x", Image());
+  for (Value* result : results) {
+    graph.AddOutput(
+        graph.AddNode("Add", result->producer()->name() + "_add", {x, result})->output());
+  }
+  RunTwice(graph);
+  for (const char* node : {"joined", "pruned", "masked", "looked_up", "expanded"}) {
+    EXPECT_NE(graph.FindNode(node), nullptr) << node;
+  }
+  EXPECT_EQ(w->role(), InitializerRole::kParameter);
+}
+
+TEST(Canonicalize, NeverFoldsHugeBroadcasts) {
+  Graph graph;
   Value* column = Constant(graph, at::ones({100000, 1}));
   Value* row = Constant(graph, at::ones({1, 100000}));
   Value* huge = graph.AddNode("Add", "a", {column, row})->output();
   Value* x = graph.AddInput("x", Image());
-  graph.AddOutput(graph.AddNode("Add", "b", {x, scaled})->output());
   graph.AddOutput(graph.AddNode("Add", "c", {x, huge})->output());
   RunTwice(graph);
-  EXPECT_NE(graph.FindNode("m"), nullptr);
   EXPECT_NE(graph.FindNode("a"), nullptr);
 }
 

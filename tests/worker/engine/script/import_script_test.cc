@@ -54,6 +54,22 @@ void ExpectOneTypePerNode(const Graph& graph) {
   }
 }
 
+// A step of gradient descent on the mean square of the first output.
+void Descend(const Graph& graph, const at::Tensor& input, double rate) {
+  const auto parameters = graph.initializers(InitializerRole::kParameter);
+  for (const Value* parameter : parameters) at::Tensor(parameter->tensor()).requires_grad_(true);
+  auto executor = Executor::Create(graph);
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  const auto outputs = (*executor)->Run({input}, EvaluateContext{});
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  outputs->at(0).square().mean().backward();
+  const at::NoGradGuard no_grad;
+  for (const Value* parameter : parameters) {
+    at::Tensor tensor = parameter->tensor();
+    if (tensor.grad().defined()) tensor.sub_(tensor.grad() * rate);
+  }
+}
+
 class ScriptParity : public testing::TestWithParam<std::string> {};
 
 TEST_P(ScriptParity, EvaluatesEveryForm) {
@@ -87,6 +103,29 @@ TEST_P(ScriptParity, EvaluatesEveryForm) {
     }
     if (first.empty()) first = ops;
     EXPECT_EQ(ops, first);
+  }
+}
+
+// The same is trained as in torch: no parameter is held, nothing that is fixed moves, what is one
+// stays one.
+TEST_P(ScriptParity, TrainsAsTorchDoes) {
+  const fs::path folder = Folder() / GetParam();
+  const auto bytes = ReadFile(folder / "reference.pt");
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto reference =
+      torch::jit::pickle_load(std::vector<char>(bytes->begin(), bytes->end())).toGenericDict();
+  const at::Tensor input = reference.at("eval.input").toTensor();
+  const at::Tensor before = reference.at("eval.logits").toTensor();
+  const at::Tensor change = reference.at("step.logits").toTensor() - before;
+  for (const char* form : {"traced_train", "scripted_train"}) {
+    SCOPED_TRACE(form);
+    const auto graph = ImportTorchScriptFile(folder / (std::string(form) + ".pt"), kPictures);
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    Descend(*graph, input, reference.at("step.rate").toTensor().item<double>());
+    const at::Tensor logits = RunOne(*graph, input);
+    ASSERT_TRUE(logits.defined());
+    EXPECT_LE((logits - before - change).norm().item<double>(),
+              0.01 * change.norm().item<double>());
   }
 }
 
