@@ -11,7 +11,7 @@ from random_networks import batch_norms, remove_chance, take_statistics  # noqa:
 
 CLASSES = 10
 STATISTICS_IMAGES = 16
-FIT_IMAGES = 320
+FIT_IMAGES = 1280
 PENALTY = 1e-2  # of the fitted head, relative to the features' mean square
 
 # Pixels where 64 are not enough: pooling to fixed sizes that must divide (AlexNet, VGG), patches and

@@ -27,9 +27,9 @@ import torch_ao_qat  # noqa: E402
 CLASSES = 10
 # "float": pictures and epochs of the float training.
 FULL = {"size": 32, "train": 2400, "val": 2000, "seeds": "0,1,2", "epochs": 3,
-        "float": {"glyphs": (12000, 8), "digits": (1200, 40)}}
+        "float": {"glyphs": (12000, 8), "hard_glyphs": (12000, 8), "digits": (1200, 40)}}
 QUICK = {"size": 32, "train": 320, "val": 64, "seeds": "0", "epochs": 1,
-         "float": {"glyphs": (1200, 4), "digits": (1200, 2)}}
+         "float": {"glyphs": (1200, 4), "hard_glyphs": (1200, 4), "digits": (1200, 2)}}
 NETWORKS = {"mobilenet_v2": 0.5, "resnet18": 1.0}  # width
 RECIPE = {"batchSize": 32, "learningRate": 0.005, "momentum": 0.9, "weightDecay": 1e-4,
           "schedule": "cosine", "calibrationBatches": 8}
@@ -168,7 +168,8 @@ def main():
     results = Results(work / "results.json")
     lines = ["# Accuracy beside torch.ao", "",
              f"Top-1 in percent; {CLASSES} classes, {settings['size']} x {settings['size']} pixels; "
-             "glyphs: characters drawn by Quantry, digits: written by hand (UCI, 1,200 for training "
+             "glyphs: characters drawn by Quantry (hard: distorted further), digits: written by hand "
+             "(UCI, 1,200 for training "
              f"and 597 others); at most {settings['train']} pictures for QAT and "
              f"{settings['val']} for the figure; {settings['epochs']} epochs of QAT; {len(seeds)} "
              "seeds: mean ± standard deviation (least to most). Written by "

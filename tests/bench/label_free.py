@@ -46,8 +46,8 @@ class Bench:
         self.settings = settings
         self.folder = args.work / "glyphs"
         if not self.folder.exists():
-            picture_folders.make_glyphs(self.folder, args.trainer, settings["size"],
-                                        settings["train"], settings["val"])
+            picture_folders.FOLDERS["glyphs"](self.folder, args.trainer, settings["size"],
+                                              settings["train"], settings["val"])
         picture = {"imageSize": settings["size"], "randomCrop": False, "randomFlip": False}
         many = (f"synthetic://glyphs?classes=10&size={settings['size']}&seed=11&difficulty=0.35"
                 f"&train={settings['float_train']}&val={settings['val']}")
