@@ -14,6 +14,8 @@ set(rules
   "worker/engine/train|torch/csrc/distributed/|distributed/(process_group|rank_watch|rendezvous)"
   "worker/engine/graph|\"worker/engine/(ops|import|zoo|passes|quant|data|train|evaluate|export)/"
   "worker/engine/quant|\"worker/engine/(ops|import|zoo|passes|data|train|evaluate|export)/"
+  "worker/engine/kernels|[<\"](torch|ATen|c10)/|\"worker/engine/(graph|ops|fuse|import|zoo|passes|quant|data|train|evaluate|export)/"
+  "worker/engine/fuse|\"worker/engine/(import|zoo|passes|data|train|evaluate|export)/"
   "worker/engine/ops|\"worker/engine/(import|zoo|passes|data|train|evaluate|export)/"
   "worker/engine/data|\"worker/engine/(graph|ops|import|zoo|passes|quant|train|evaluate|export)/"
   "worker/engine/passes|\"worker/engine/(import|zoo|data|train|export)/"

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -10,10 +11,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
+#include "worker/engine/fuse/fused_operator.h"
 
 namespace quantry::engine {
 namespace {
@@ -33,6 +36,14 @@ struct Step {
   std::vector<Source> inputs;
   std::vector<int> outputs;
   std::vector<int> releases;  // slots that nobody reads after this step
+};
+
+// Steps that follow each other and that a fused operator can take the place of.
+struct FusedSteps {
+  std::unique_ptr<FusedOperator> fused;
+  size_t first = 0;  // among the plan's steps
+  size_t end = 0;
+  std::vector<Source> inputs;
 };
 
 at::Tensor Fetch(const Source& source, const std::vector<at::Tensor>& slots) {
@@ -68,26 +79,34 @@ std::vector<at::Tensor> Compute(const Step& step, absl::Span<const at::Tensor> i
   return Converted(step.def->evaluate(*step.node, converted, context), type, at::kFloat);
 }
 
-// Evaluates one node; the edge where exceptions end.
-absl::Status Evaluate(const Step& step, absl::Span<const at::Tensor> inputs,
-                      const EvaluateContext& context, std::vector<at::Tensor>& outputs) {
+// Calls `compute`, what `node` stands for; the edge where exceptions end.
+template <typename Function>
+absl::Status Guarded(const Node& node, absl::Span<const at::Tensor> inputs,
+                     const Function& compute) {
   try {
-    outputs = Compute(step, inputs, context);
+    compute();
   } catch (const c10::Error& error) {
     const std::string message =
-        absl::StrCat(Describe(*step.node, inputs), ": ", error.what_without_backtrace());
+        absl::StrCat(Describe(node, inputs), ": ", error.what_without_backtrace());
     const bool memory = absl::StrContains(message, "can't allocate memory") ||
                         dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
     return memory ? absl::ResourceExhaustedError(message) : absl::InvalidArgumentError(message);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(Describe(*step.node, inputs), ": there is not enough memory"));
+        absl::StrCat(Describe(node, inputs), ": there is not enough memory"));
   } catch (const std::runtime_error& error) {  // ATen's, of some shapes
-    return absl::InvalidArgumentError(
-        absl::StrCat(Describe(*step.node, inputs), ": ", error.what()));
+    return absl::InvalidArgumentError(absl::StrCat(Describe(node, inputs), ": ", error.what()));
   } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat(Describe(*step.node, inputs), ": ", error.what()));
+    return absl::InternalError(absl::StrCat(Describe(node, inputs), ": ", error.what()));
   }
+  return absl::OkStatus();
+}
+
+// Evaluates one node.
+absl::Status Evaluate(const Step& step, absl::Span<const at::Tensor> inputs,
+                      const EvaluateContext& context, std::vector<at::Tensor>& outputs) {
+  QUANTRY_RETURN_IF_ERROR(
+      Guarded(*step.node, inputs, [&] { outputs = Compute(step, inputs, context); }));
   if (outputs.size() == step.outputs.size()) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(Describe(*step.node, inputs), ": gave ", outputs.size(),
                                           " outputs instead of ", step.outputs.size()));
@@ -100,6 +119,7 @@ struct Executor::Plan {
   size_t slot_count = 0;
   std::vector<std::string> input_names;
   std::vector<Step> steps;
+  std::vector<FusedSteps> fused;  // in the order of their steps
   std::vector<Source> outputs;
 };
 
@@ -126,6 +146,51 @@ class Slots {
   std::unordered_map<const Value*, int> slots_;
 };
 
+Step PlanStep(const Node& node, Slots& slots) {
+  Step step{.node = &node, .def = FindOperator(node.op())};
+  for (const Value* input : node.inputs()) step.inputs.push_back(slots.Find(input));
+  for (const Value* output : node.outputs()) step.outputs.push_back(slots.Add(output));
+  return step;
+}
+
+// Where the nodes of fused operators go: all of them to the place of the last one, up to which
+// nobody reads what they make.
+class FusionPlan {
+ public:
+  FusionPlan(const Graph& graph, absl::Span<Node* const> order, Executor::Fusing fusing) {
+    if (fusing == Executor::Fusing::kOff) return;
+    for (auto& fused : FindFusedOperators(graph, order)) {
+      const std::vector<const Node*>& nodes = fused->nodes();
+      moved_.insert(nodes.begin(), nodes.end() - 1);
+      by_last_.emplace(nodes.back(), std::move(fused));
+    }
+  }
+
+  // What is to be run at the place of `node`.
+  std::vector<const Node*> NodesAt(const Node* node) const {
+    if (moved_.contains(node)) return {};
+    const auto found = by_last_.find(node);
+    return found == by_last_.end() ? std::vector<const Node*>{node} : found->second->nodes();
+  }
+
+  // To be called when the steps of NodesAt(node) have been planned, `end` in all so far.
+  void Note(const Node* node, size_t end, const Slots& slots) {
+    const auto found = by_last_.find(node);
+    if (found == by_last_.end()) return;
+    FusedSteps steps = {.fused = std::move(found->second), .end = end};
+    steps.first = end - steps.fused->nodes().size();
+    for (const Value* input : steps.fused->inputs()) steps.inputs.push_back(slots.Find(input));
+    fused_.push_back(std::move(steps));
+  }
+
+  std::vector<FusedSteps> Take() { return std::move(fused_); }
+
+ private:
+  absl::flat_hash_set<const Node*> moved_;
+  std::unordered_map<const Node*, std::unique_ptr<FusedOperator>> by_last_;
+  std::vector<FusedSteps> fused_;
+};
+
 // Notes in each step the slots that it reads or writes last, other than those of graph outputs.
 void PlanReleases(std::vector<Step>& steps, const std::vector<Source>& outputs, size_t slot_count) {
   std::vector<bool> done(slot_count, false);
@@ -148,7 +213,7 @@ void PlanReleases(std::vector<Step>& steps, const std::vector<Source>& outputs, 
 Executor::Executor(std::unique_ptr<Plan> plan) : plan_(std::move(plan)) {}
 Executor::~Executor() = default;
 
-absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Graph& graph) {
+absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Graph& graph, Fusing fusing) {
   QUANTRY_RETURN_IF_ERROR(VerifyOperators(graph));
   const absl::StatusOr<std::vector<Node*>> order = graph.TopologicalOrder();
   if (!order.ok()) return absl::InvalidArgumentError(order.status().message());
@@ -159,17 +224,82 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Graph& graph) {
     plan->input_names.push_back(input->name());
   }
   plan->input_count = graph.inputs().size();
+  FusionPlan fusion(graph, *order, fusing);
   for (const Node* node : *order) {
-    Step step{.node = node, .def = FindOperator(node->op())};
-    for (const Value* input : node->inputs()) step.inputs.push_back(slots.Find(input));
-    for (const Value* output : node->outputs()) step.outputs.push_back(slots.Add(output));
-    plan->steps.push_back(std::move(step));
+    for (const Node* next : fusion.NodesAt(node)) plan->steps.push_back(PlanStep(*next, slots));
+    fusion.Note(node, plan->steps.size(), slots);
   }
+  plan->fused = fusion.Take();
   for (const Value* output : graph.outputs()) plan->outputs.push_back(slots.Find(output));
   plan->slot_count = slots.size();
   PlanReleases(plan->steps, plan->outputs, plan->slot_count);
   return std::unique_ptr<Executor>(new Executor(std::move(plan)));
 }
+
+// One run: the values so far, and how steps change them.
+class Executor::Runner {
+ public:
+  Runner(const Plan& plan, const EvaluateContext& context, const NodeHook& hook)
+      : plan_(plan), context_(context), hook_(hook), slots_(plan.slot_count) {}
+
+  absl::StatusOr<std::vector<at::Tensor>> Run(absl::Span<const at::Tensor> inputs) {
+    std::copy(inputs.begin(), inputs.end(), slots_.begin());
+    size_t next = 0;
+    for (const FusedSteps& group : plan_.fused) {
+      for (; next < group.first; ++next) QUANTRY_RETURN_IF_ERROR(RunStep(plan_.steps[next]));
+      QUANTRY_ASSIGN_OR_RETURN(const bool done, TryFused(group));
+      if (done) next = group.end;
+    }
+    for (; next < plan_.steps.size(); ++next) {
+      QUANTRY_RETURN_IF_ERROR(RunStep(plan_.steps[next]));
+    }
+    std::vector<at::Tensor> outputs;
+    for (const Source& output : plan_.outputs) outputs.push_back(Fetch(output, slots_));
+    return outputs;
+  }
+
+ private:
+  void FetchInputs(const std::vector<Source>& sources) {
+    inputs_.clear();
+    for (const Source& source : sources) inputs_.push_back(Fetch(source, slots_));
+  }
+
+  void Release(const Step& step) {
+    for (const int slot : step.releases) slots_[static_cast<size_t>(slot)].reset();
+  }
+
+  absl::Status RunStep(const Step& step) {
+    FetchInputs(step.inputs);
+    QUANTRY_RETURN_IF_ERROR(Evaluate(step, inputs_, context_, outputs_));
+    if (hook_) QUANTRY_RETURN_IF_ERROR(hook_(*step.node, inputs_, outputs_));
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      slots_[static_cast<size_t>(step.outputs[i])] = std::move(outputs_[i]);
+    }
+    Release(step);
+    return absl::OkStatus();
+  }
+
+  // False if the steps have to be run one by one.
+  absl::StatusOr<bool> TryFused(const FusedSteps& group) {
+    if (hook_) return false;
+    FetchInputs(group.inputs);
+    if (!group.fused->Accepts(inputs_, context_)) return false;
+    const Step& last = plan_.steps[group.end - 1];
+    at::Tensor output;
+    QUANTRY_RETURN_IF_ERROR(
+        Guarded(*last.node, inputs_, [&] { output = group.fused->Run(inputs_, context_); }));
+    slots_[static_cast<size_t>(last.outputs[0])] = std::move(output);
+    for (size_t i = group.first; i < group.end; ++i) Release(plan_.steps[i]);
+    return true;
+  }
+
+  const Plan& plan_;
+  const EvaluateContext& context_;
+  const NodeHook& hook_;
+  std::vector<at::Tensor> slots_;
+  std::vector<at::Tensor> inputs_;
+  std::vector<at::Tensor> outputs_;
+};
 
 absl::StatusOr<std::vector<at::Tensor>> Executor::Run(absl::Span<const at::Tensor> inputs,
                                                       const EvaluateContext& context,
@@ -178,30 +308,13 @@ absl::StatusOr<std::vector<at::Tensor>> Executor::Run(absl::Span<const at::Tenso
     return absl::InvalidArgumentError(
         absl::StrCat("got ", inputs.size(), " inputs; the model has ", plan_->input_count));
   }
-  std::vector<at::Tensor> slots(plan_->slot_count);
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].defined()) {
       return absl::InvalidArgumentError(
           absl::StrCat("input '", plan_->input_names[i], "' is missing"));
     }
-    slots[i] = inputs[i];
   }
-  std::vector<at::Tensor> step_inputs;
-  std::vector<at::Tensor> step_outputs;
-  for (const Step& step : plan_->steps) {
-    for (const Source& source : step.inputs) step_inputs.push_back(Fetch(source, slots));
-    QUANTRY_RETURN_IF_ERROR(Evaluate(step, step_inputs, context, step_outputs));
-    if (hook) QUANTRY_RETURN_IF_ERROR(hook(*step.node, step_inputs, step_outputs));
-    for (size_t i = 0; i < step_outputs.size(); ++i) {
-      slots[static_cast<size_t>(step.outputs[i])] = std::move(step_outputs[i]);
-    }
-    for (const int slot : step.releases) slots[static_cast<size_t>(slot)].reset();
-    step_inputs.clear();
-    step_outputs.clear();
-  }
-  std::vector<at::Tensor> outputs;
-  for (const Source& source : plan_->outputs) outputs.push_back(Fetch(source, slots));
-  return outputs;
+  return Runner(*plan_, context, hook).Run(inputs);
 }
 
 }  // namespace quantry::engine

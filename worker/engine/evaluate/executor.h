@@ -14,17 +14,21 @@
 namespace quantry::engine {
 
 // Runs a graph node by node on ATen. The order is planned once; each value is released after its
-// last use (autograd keeps what it needs). Parameters and buffers are the graph's own tensors: the
-// graph must outlive the executor and not be edited meanwhile. Gradients flow when grad mode is on
-// and parameters require them. Not thread-safe.
+// last use (autograd keeps what it needs). Where nodes make up a fused operator (fuse/) that can do
+// the run, that is run in their place, unless a hook wants to see them. Parameters and buffers are
+// the graph's own tensors: the graph must outlive the executor and not be edited meanwhile.
+// Gradients flow when grad mode is on and parameters require them. Not thread-safe.
 class Executor {
  public:
   // Called after each node with its outputs; an error ends the run.
   using NodeHook = std::function<absl::Status(const Node&, absl::Span<const at::Tensor> inputs,
                                               absl::Span<const at::Tensor> outputs)>;
 
-  // INVALID_ARGUMENT where the graph can't run (unknown operator, cycle).
-  static absl::StatusOr<std::unique_ptr<Executor>> Create(const Graph& graph);
+  // INVALID_ARGUMENT where the graph can't run (unknown operator, cycle). With Fusing::kOff every
+  // node is run by itself.
+  enum class Fusing { kOff, kOn };
+  static absl::StatusOr<std::unique_ptr<Executor>> Create(const Graph& graph,
+                                                          Fusing fusing = Fusing::kOn);
   ~Executor();
 
   // Inputs in the order of graph.inputs(), outputs in the order of graph.outputs().
@@ -35,6 +39,7 @@ class Executor {
 
  private:
   struct Plan;
+  class Runner;
   explicit Executor(std::unique_ptr<Plan> plan);
   std::unique_ptr<Plan> plan_;
 };

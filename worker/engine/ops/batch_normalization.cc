@@ -1,3 +1,5 @@
+#include "worker/engine/ops/batch_normalization.h"
+
 #include <ATen/ATen.h>
 
 #include "absl/strings/str_cat.h"
@@ -36,9 +38,8 @@ at::Tensor InFloat64(absl::Span<const at::Tensor> inputs, const EvaluateContext&
 // running value, torch's that of the new one. As in torch, the running variance is that of n - 1.
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext& context) {
-  const bool training = context.phase == RunPhase::kTrain && !context.statistics_frozen;
-  const double momentum = 1.0 - DecimalOf(node.Float("momentum", kDefaultMomentum));
-  const double epsilon = DecimalOf(node.Float("epsilon", kDefaultEpsilon));
+  const bool training = UsesBatchStatistics(context);
+  const auto [epsilon, momentum] = BatchNormSettingsOf(node);
   if (context.precision == Precision::kFloat64 && inputs[0].scalar_type() == at::kFloat) {
     return {InFloat64(inputs, context, training, momentum, epsilon)};
   }
@@ -75,6 +76,15 @@ absl::Status Upgrade(Graph&, Node& node, int64_t opset) {
 }
 
 }  // namespace
+
+BatchNormSettings BatchNormSettingsOf(const Node& node) {
+  return {.epsilon = DecimalOf(node.Float("epsilon", kDefaultEpsilon)),
+          .new_share = 1.0 - DecimalOf(node.Float("momentum", kDefaultMomentum))};
+}
+
+bool UsesBatchStatistics(const EvaluateContext& context) {
+  return context.phase == RunPhase::kTrain && !context.statistics_frozen;
+}
 
 extern const OperatorDef kBatchNormalizationOperator = {
     .op = "BatchNormalization",

@@ -11,8 +11,7 @@ namespace {
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext&) {
   const at::Tensor& weight = inputs[1];
-  TORCH_CHECK(weight.dim() >= 3 && inputs[0].dim() == weight.dim(),
-              "input and weight must have the same rank of at least 3");
+  CheckKernel(inputs[0], weight);
   const Window window = WindowOf(node, weight.sizes().slice(2), inputs[0].sizes().slice(2));
   const bool symmetric = window.IsSymmetric();
   const at::Tensor x = symmetric ? inputs[0] : PadSpatial(inputs[0], window, 0.0);

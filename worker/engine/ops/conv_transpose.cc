@@ -58,8 +58,7 @@ at::Tensor Enlarged(const at::Tensor& convolved, const Window& window, const at:
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext&) {
   const at::Tensor& weight = inputs[1];
-  TORCH_CHECK(weight.dim() >= 3 && inputs[0].dim() == weight.dim(),
-              "input and weight must have the same rank of at least 3");
+  CheckKernel(inputs[0], weight);
   Window window = WindowOf(node, weight.sizes().slice(2), inputs[0].sizes().slice(2));
   const std::vector<int64_t> none(window.kernel.size(), 0);
   std::vector<int64_t> added = node.Ints("output_padding", none);

@@ -184,18 +184,20 @@ at::Tensor SeenOnAllRanks(const at::Tensor& x, const FakeQuantizeSpec& spec,
                            : RangeOfAllRanks(x, context.share->ranks);
 }
 
-// The threshold that x is to be quantized with, and the state brought up to date on the way.
+// The threshold that x is to be quantized with, and the state brought up to date on the way. `seen`
+// gives what the observer sees of x.
 at::Tensor Look(const Node& node, const FakeQuantizeSpec& spec, const QuantizerDef& quantizer,
-                const at::Tensor& x, const ObserverState& state, const EvaluateContext& context) {
+                absl::FunctionRef<at::Tensor()> seen, const ObserverState& state,
+                const EvaluateContext& context) {
   const bool was_initialized = state.initialized.item<float>() != 0;
   const bool training = context.phase == RunPhase::kTrain && !context.observers_frozen;
   const bool looking = context.phase == RunPhase::kCalibrate ||
                        (training && !(quantizer.observes_once() && was_initialized));
   if (looking || FollowsTensor(spec, quantizer)) {
-    return quantizer.observe(SeenOnAllRanks(x, spec, quantizer, context), OptionsOf(spec), state);
+    return quantizer.observe(seen(), OptionsOf(spec), state);
   }
   if (spec.dynamic && quantizer.history == History::kNone && !quantizer.observes_once()) {
-    return MagnitudesOf(SeenOnAllRanks(x, spec, quantizer, context), OptionsOf(spec));
+    return MagnitudesOf(seen(), OptionsOf(spec));
   }
   TORCH_CHECK(was_initialized, "the quantizer of '", node.input(kFakeQuantizeX)->name(),
               "' has not seen any data yet: calibrate first");
@@ -216,7 +218,9 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
   const at::Tensor& alpha = inputs[kFakeQuantizeAlpha];
   const ObserverState state = StateOf(inputs);
   const bool was_initialized = state.initialized.item<float>() != 0;
-  const at::Tensor scale = Look(node, spec, quantizer, x, state, context);
+  const at::Tensor scale = Look(
+      node, spec, quantizer, [&] { return SeenOnAllRanks(x, spec, quantizer, context); }, state,
+      context);
   const bool calibrating = context.phase == RunPhase::kCalibrate;
   if (alpha.defined() && spec.alpha_from_calibration && (calibrating || !was_initialized)) {
     StartAlpha(spec, state, alpha);
@@ -299,6 +303,20 @@ QParams EvaluationQParams(const Node& node) {
       FollowsTensor(spec, quantizer) ? AbsMaxOf(x, spec.axis) : state.scale.detach();
   return QParamsOf(spec, quantizer, x, state, scale,
                    alpha == nullptr ? at::Tensor() : alpha->tensor().detach());
+}
+
+bool SeesOnlyRange(const FakeQuantizeSpec& spec) {
+  const QuantizerDef& quantizer = *FindQuantizer(spec.quantizer);
+  return !spec.is_weight && spec.axis < 0 && !spec.pact && !quantizer.observes_once() &&
+         spec.rounding == Rounding::kHalfToEven && spec.gradient == InputGradient::kMasked;
+}
+
+QParams QParamsByRange(const Node& node, absl::Span<const at::Tensor> inputs,
+                       absl::FunctionRef<at::Tensor()> range, const EvaluateContext& context) {
+  const FakeQuantizeSpec spec = SpecOf(node);
+  const QuantizerDef& quantizer = *FindQuantizer(spec.quantizer);
+  const at::Tensor scale = Look(node, spec, quantizer, range, StateOf(inputs), context);
+  return ThresholdQParams(spec, scale.detach(), /*alpha=*/{});
 }
 
 bool TakesThreshold(const FakeQuantizeSpec& spec) {

@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "worker/engine/graph/node.h"
 #include "worker/engine/graph/types.h"
+#include "worker/engine/ops/operator.h"
 #include "worker/engine/quant/qparams.h"
 #include "worker/engine/quant/rounding.h"
 
@@ -94,6 +97,17 @@ FakeQuantizeSpec SpecOf(const Node& node);
 // FakeQuantize node of a graph whose weight, if it is one, is an initializer. (A dynamic
 // activation: what stands in for it at export.)
 QParams EvaluationQParams(const Node& node);
+
+// Whether a node is a quantizer of activations that sees nothing of its tensor but the least and
+// the greatest value, learns nothing, and hands gradients on where the tensor is in range: what
+// fused operators can do.
+bool SeesOnlyRange(const FakeQuantizeSpec& spec);
+
+// What such a node quantizes its tensor with in this run, its state brought up to date on the way
+// as evaluating it does. `inputs` are the node's; `range`, float32 {least, greatest} of the tensor,
+// is asked for only if the node looks.
+QParams QParamsByRange(const Node& node, absl::Span<const at::Tensor> inputs,
+                       absl::FunctionRef<at::Tensor()> range, const EvaluateContext& context);
 
 // Whether a calibrator can set the node's start: its quantizer has a threshold that is free.
 bool TakesThreshold(const FakeQuantizeSpec& spec);

@@ -129,6 +129,42 @@ TEST(ExecutorTest, InputsMustBeComplete) {
               HasSubstr("input 'x' is missing"));
 }
 
+TEST(ExecutorTest, AKernelWithoutElementsIsRefused) {
+  for (const char* op : {"Conv", "ConvTranspose"}) {
+    Graph graph;
+    Value* x = graph.AddInput("x", {});
+    Value* w = graph.AddInitializer("w", at::ones({1, 1, 3, 0}), InitializerRole::kParameter);
+    graph.AddOutput(graph.AddNode(op, "stem", {x, w})->output());
+    const absl::Status status =
+        ExecutorOf(graph)->Run({at::ones({2, 1, 7, 5})}, kEvaluation).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("a kernel of [3, 0] has no elements"));
+  }
+}
+
+// A fused operator can't show what is computed in between.
+TEST(ExecutorTest, HooksSeeTheNodesOfAFusedOperator) {
+  Graph graph;
+  Value* x = graph.AddInput("x", {});
+  Value* r = graph.AddInput("r", {});
+  Node* sum = graph.AddNode("Add", "sum", {x, r});
+  graph.AddOutput(graph.AddNode("Relu", "relu", {sum->output()})->output());
+  const at::Tensor one = at::randn({2, 4, 3, 3}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor two = at::randn({2, 4, 3, 3}).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto executor = ExecutorOf(graph);
+  std::vector<std::string> seen;
+  const auto look = [&](const Node& node, absl::Span<const at::Tensor>,
+                        absl::Span<const at::Tensor>) {
+    seen.push_back(node.name());
+    return absl::OkStatus();
+  };
+  const auto looked = executor->Run({one, two}, kEvaluation, look);
+  const auto fused = executor->Run({one, two}, kEvaluation);
+  ASSERT_TRUE(looked.ok() && fused.ok());
+  EXPECT_THAT(seen, ElementsAre("sum", "relu"));
+  EXPECT_TRUE(at::equal(looked->at(0), fused->at(0)));
+}
+
 TEST(ExecutorTest, UnknownOperatorsAndCyclesAreRefused) {
   Graph unknown;
   unknown.AddOutput(unknown.AddNode("Reluu", "r", {unknown.AddInput("x", {})})->output());

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Time and memory of a training step, Quantry and PyTorch side by side on this machine.
+
+All contestants of a case are processes that wait while another one works; they take turns, a few
+steps each, so that what else the machine does meets all of them. Prints a Markdown table: the median
+step, its quartiles, the ratio of medians to PyTorch's best float step, and the peak memory of the
+process, to that of the best float step as well.
+
+usage: step_time.py --program build/release/tests/quantry_bench_step
+           [--cases mobilenet_v2:32x96,resnet18:32x64] [--contestants float_nhwc,quantry_qat]
+           [--rounds 7] [--steps 3] [--threads 2] [--json FILE]
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+CASES = "mobilenet_v2:32x96,mobilenet_v2:16x224,mobilenet_v3_large:32x96,resnet18:32x64,resnet50:8x128"
+TORCH = {"float_nchw": "PyTorch float, NCHW", "float_nhwc": "PyTorch float, NHWC",
+         "torch_ao": "torch.ao QAT (FX)"}
+LSQ = ('{"weight_quantize_type": "channel_wise_lsq_weight", "activation_quantize_type": "lsq_act"}')
+QUANTRY = {
+    "quantry_float": ("Quantry float", []),
+    "quantry_qat": ("Quantry QAT W8A8", ["--quant-config", "{}"]),
+    "quantry_unfused": ("Quantry QAT W8A8, nothing fused", ["--quant-config", "{}", "--unfused"]),
+    "quantry_bf16": ("Quantry QAT W8A8, bf16", ["--quant-config", "{}", "--precision", "bf16"]),
+    "quantry_pact": ("Quantry QAT W8A8, PACT",
+                     ["--quant-config", '{"activation_preprocess_type": "PACT"}']),
+    "quantry_lsq": ("Quantry QAT W8A8, LSQ", ["--quant-config", LSQ]),
+}
+FLOAT = ("float_nchw", "float_nhwc")
+DEFAULT = "float_nchw,float_nhwc,torch_ao,quantry_float,quantry_unfused,quantry_qat"
+
+
+class Contestant:
+    """A process that does steps when asked."""
+
+    def __init__(self, name, case, args):
+        model, batch, pixels = case
+        common = ["--model", model, "--batch", batch, "--pixels", pixels, "--threads",
+                  str(args.threads)]
+        if name in TORCH:
+            command = [sys.executable, str(HERE / "torch_step.py"), "--kind", name, *common]
+        else:
+            command = [str(args.program), *QUANTRY[name][1], *common]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads),
+                       "OMP_WAIT_POLICY": "passive", "PYTHONDONTWRITEBYTECODE": "1"}
+        self.name = name
+        self.seconds = []
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env=environment, text=True)
+        self.answer()  # "ready"
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended early")
+        return line
+
+    def run(self, steps):
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        self.seconds += json.loads(self.answer())
+
+    def finish(self):
+        self.process.stdin.close()
+        peak = json.loads(self.answer())["peak_mb"]
+        self.process.wait()
+        return {"name": self.name, "seconds": self.seconds, "peak_mb": peak}
+
+
+def measure(case, args):
+    contestants = [Contestant(name, case, args) for name in args.contestants.split(",")]
+    for contestant in contestants:
+        contestant.run(1)
+        contestant.seconds.clear()
+    for _ in range(args.rounds):
+        for contestant in contestants:
+            contestant.run(args.steps)
+    return [contestant.finish() for contestant in contestants]
+
+
+def title(name):
+    return TORCH.get(name) or QUANTRY[name][0]
+
+
+def rows(case, results):
+    medians = {result["name"]: statistics.median(result["seconds"]) for result in results}
+    peaks = {result["name"]: result["peak_mb"] for result in results}
+    floats = [name for name in FLOAT if name in medians]
+    best = min(floats, key=medians.get) if floats else results[0]["name"]
+    for result in results:
+        name = result["name"]
+        low, _, high = statistics.quantiles(result["seconds"], n=4)
+        yield (f"| {case[0]} | {case[1]} x {case[2]} px | {title(name)} | {1e3 * medians[name]:.0f} "
+               f"({1e3 * low:.0f} to {1e3 * high:.0f}) | {medians[name] / medians[best]:.2f} | "
+               f"{peaks[name]:.0f} | {peaks[name] / peaks[best]:.2f} |")
+
+
+def parse_case(text):
+    model, size = text.split(":")
+    return (model, *size.split("x"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True, type=pathlib.Path)
+    parser.add_argument("--cases", default=CASES, help="NETWORK:BATCHxPIXELS,...")
+    parser.add_argument("--contestants", default=DEFAULT, help=", ".join([*TORCH, *QUANTRY]))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=3, help="of each contestant in a round")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=pathlib.Path, help="all that was measured")
+    args = parser.parse_args()
+    kept = {}
+    print("| network | batch | | step, ms (quartiles) | of best float | peak MB | of best float |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for text in args.cases.split(","):
+        case = parse_case(text)
+        kept[text] = measure(case, args)
+        for row in rows(case, kept[text]):
+            print(row, flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(kept, indent=1))
+
+
+if __name__ == "__main__":
+    main()

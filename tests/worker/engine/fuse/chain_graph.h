@@ -1,0 +1,29 @@
+#ifndef QUANTRY_TESTS_WORKER_ENGINE_FUSE_CHAIN_GRAPH_H_
+#define QUANTRY_TESTS_WORKER_ENGINE_FUSE_CHAIN_GRAPH_H_
+
+#include <ostream>
+#include <string>
+
+#include "worker/engine/graph/graph.h"
+
+namespace quantry::engine {
+
+// Which nodes an elementwise chain has.
+struct ChainForm {
+  bool norm = true;
+  bool inner = false;
+  bool add = false;
+  std::string activation = "Relu";  // "": none; "Relu6": a Clip
+  bool outer = true;
+  bool symmetric = true;  // of the quantizers
+
+  friend std::ostream& operator<<(std::ostream& out, const ChainForm& form);
+};
+
+// A graph of nothing but that chain: inputs "x" and, with `add`, "r"; parameters "gamma" and "beta"
+// of `channels` random elements; nodes "norm", "inner", "add", "activation", "outer".
+Graph ChainGraph(const ChainForm& form, int64_t channels);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_TESTS_WORKER_ENGINE_FUSE_CHAIN_GRAPH_H_

@@ -1,0 +1,99 @@
+#include "worker/engine/fuse/chain_nodes.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/worker/engine/fuse/chain_graph.h"
+#include "worker/engine/fuse/fused_operator.h"
+#include "worker/engine/ops/fake_quantize.h"
+
+namespace quantry::engine {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// The names of the nodes of each fused operator.
+std::vector<std::vector<std::string>> Fused(const Graph& graph) {
+  std::vector<std::vector<std::string>> names;
+  for (const auto& fused : FindFusedOperators(graph, graph.TopologicalOrder().value())) {
+    names.emplace_back();
+    for (const Node* node : fused->nodes()) names.back().push_back(node->name());
+  }
+  return names;
+}
+
+TEST(MatchChain, TakesAllThereIs) {
+  EXPECT_THAT(Fused(ChainGraph({.inner = true, .add = true}, 4)),
+              ElementsAre(ElementsAre("norm", "inner", "add", "activation", "outer")));
+  EXPECT_THAT(Fused(ChainGraph({.norm = false, .activation = "HardSwish"}, 4)),
+              ElementsAre(ElementsAre("activation", "outer")));
+  EXPECT_THAT(Fused(ChainGraph({.activation = ""}, 4)), ElementsAre(ElementsAre("norm", "outer")));
+}
+
+TEST(MatchChain, OneNodeIsNoChain) {
+  EXPECT_THAT(Fused(ChainGraph({.activation = "", .outer = false}, 4)), IsEmpty());
+  EXPECT_THAT(Fused(ChainGraph({.norm = false, .activation = ""}, 4)), IsEmpty());
+}
+
+TEST(MatchChain, EndsAtAValueThatOthersRead) {
+  Graph graph = ChainGraph({.inner = true, .add = true}, 4);
+  graph.AddOutput(graph.FindNode("add")->output());
+  EXPECT_THAT(Fused(graph),
+              ElementsAre(ElementsAre("norm", "inner", "add"), ElementsAre("activation", "outer")));
+  Graph second = ChainGraph({}, 4);
+  graph.AddNode("Sigmoid", "reader", {second.FindNode("norm")->output()});
+}
+
+TEST(MatchChain, AGridThatManyReadEndsAChain) {
+  Graph graph = ChainGraph({}, 4);
+  Value* grid = graph.FindNode("outer")->output();
+  graph.AddOutput(graph.AddNode("Relu", "first", {grid})->output());
+  graph.AddOutput(graph.AddNode("Relu", "second", {grid})->output());
+  EXPECT_THAT(Fused(graph), ElementsAre(ElementsAre("norm", "activation", "outer")));
+}
+
+// Two branches meet in an Add: one of them goes on with it, the other is its operand.
+TEST(MatchChain, AnAddBelongsToOneBranch) {
+  Graph graph = ChainGraph({.inner = true, .add = true}, 4);
+  Value* x = graph.FindValue("x");
+  const Node* norm = graph.FindNode("norm");
+  std::vector<Value*> inputs = norm->inputs();
+  inputs[0] = x;
+  Node* second = graph.AddNode("BatchNormalization", "second_norm", inputs);
+  Node* relu = graph.AddNode("Relu", "second_relu", {second->output()});
+  graph.SetInput(graph.FindNode("add"), 1, relu->output());
+  EXPECT_THAT(Fused(graph), ElementsAre(ElementsAre("norm", "inner", "add", "activation", "outer"),
+                                        ElementsAre("second_norm", "second_relu")));
+}
+
+TEST(MatchChain, LeavesQuantizersThatLearn) {
+  Graph graph = ChainGraph({}, 4);
+  Node* outer = graph.FindNode("outer");
+  FakeQuantizeSpec spec = SpecOf(*outer);
+  spec.quantizer = "lsq_act";
+  outer->attributes = ToAttributes(spec);
+  EXPECT_THAT(Fused(graph), ElementsAre(ElementsAre("norm", "activation")));
+}
+
+TEST(MatchChain, BoundsThatAreComputedAreLeft) {
+  Graph graph = ChainGraph({.activation = "Relu6"}, 4);
+  Value* bound = graph.AddInput("bound", {});
+  graph.SetInput(graph.FindNode("activation"), 2, bound);
+  EXPECT_THAT(Fused(graph), IsEmpty());
+}
+
+TEST(MatchChain, TwiceTheSameIsNoOperand) {
+  Graph graph;
+  Value* x = graph.AddInput("x", {});
+  Node* add = graph.AddNode("Add", "add", {x, x});
+  graph.AddOutput(graph.AddNode("Relu", "relu", {add->output()})->output());
+  EXPECT_THAT(Fused(graph), IsEmpty());
+}
+
+}  // namespace
+}  // namespace quantry::engine

@@ -1,0 +1,104 @@
+#ifndef QUANTRY_WORKER_ENGINE_KERNELS_CHAIN_H_
+#define QUANTRY_WORKER_ENGINE_KERNELS_CHAIN_H_
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace quantry::engine {
+
+// The elementwise part of a layer as one pass over memory, on plain float arrays. A row holds the
+// channels of one pixel, as channels_last has it; channel c of a value x becomes
+//   t = scale[c] * x + shift[c]            an affine map per channel: batch normalization, or a
+//   bias u = inner grid of t                    where `inner` is set v = u + r where a second
+//   operand is given w = clamp(activation(v), low, high)    ReLU, ReLU6, Clip, HardSwish, or
+//   nothing y = outer grid of w                    where `outer` is set
+// All kernels compute these numbers in the same way, so that what the backward pass computes again
+// is what the forward pass saw. They are single-threaded, work on rows [0, rows) of what they are
+// given, and pick the widest vector instructions of the machine at run time (Highway); results can
+// differ in the last bit between machines, not between runs. Thread-safe. Arrays don't overlap
+// unless said.
+
+// Values on multiples of `step` between `low` and `high`; halves go to the even multiple, as in
+// ONNX's QuantizeLinear. NaN in x or in the grid gives NaN.
+struct ChainGrid {
+  float low = 0;
+  float high = 0;
+  float step = 1;
+};
+
+enum class ChainActivation { kNone, kHardSwish };
+
+struct ElementwiseChain {
+  int64_t channels = 1;
+  // Per channel, as Periodic() lays them out. The distance from the mean comes first: it is exact
+  // where a channel hardly varies and the scale is huge.
+  const float* mean = nullptr;
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+  bool has_inner = false;
+  bool has_outer = false;
+  ChainActivation activation = ChainActivation::kNone;
+  ChainGrid inner;
+  ChainGrid outer;
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+  // Where the clamp hands gradients on: for v in [gradient_low, gradient_high].
+  float gradient_low = -std::numeric_limits<float>::infinity();
+  float gradient_high = std::numeric_limits<float>::infinity();
+};
+
+// Lanes of the widest vectors that kernels are compiled for.
+inline constexpr int64_t kMostLanes = 16;
+
+// Rows that together fill whole vectors: the least common multiple of `channels` and kMostLanes,
+// over `channels`. The kernels want per-channel numbers repeated that often, as Periodic does.
+int64_t RowsPerPeriod(int64_t channels);
+std::vector<float> Periodic(const std::vector<float>& per_channel);
+
+// Sums over rows of one channel each; the arrays have RowsPerPeriod * channels elements, the sums
+// of channel c are those of all elements that are c modulo `channels`. Accumulated into.
+struct ChannelMoments {
+  float* sum;           // of x - origin
+  float* square;        // of (x - origin)^2
+  float* least;         // starts at +infinity
+  float* most;          // starts at -infinity
+  const float* origin;  // anything near x, against cancellation; periodic
+};
+void AccumulateMoments(const float* x, int64_t rows, int64_t channels,
+                       const ChannelMoments& moments);
+
+// y of x and, where not null, r.
+void ChainForward(const float* x, const float* r, float* y, int64_t rows,
+                  const ElementwiseChain& chain);
+
+// The least and the greatest w: what an observer of the outer grid sees. NaN anywhere gives NaN.
+struct ChainRange {
+  float least;
+  float most;
+};
+ChainRange ChainRangeOf(const float* x, const float* r, int64_t rows,
+                        const ElementwiseChain& chain);
+
+// With g the gradient that reaches t: adds the sums over rows of g and of g * (x - mean) per
+// channel, and writes the gradient of r (that of v) where `dr` is not null. The arrays are as those
+// of ChannelMoments.
+struct ChainSums {
+  float* gradient;
+  float* moment;
+};
+void ChainBackwardSums(const float* x, const float* r, const float* dy, float* dr, int64_t rows,
+                       const ElementwiseChain& chain, const ChainSums& sums);
+
+// dx = scale[c] * (g - offset[c] - slope[c] * (x - mean[c])): what batch normalization with the
+// batch's own statistics gives, once the sums are known; with slope null: scale[c] * g. Periodic.
+struct ChainInputGradient {
+  const float* offset = nullptr;
+  const float* slope = nullptr;
+};
+void ChainBackwardInput(const float* x, const float* r, const float* dy, float* dx, int64_t rows,
+                        const ElementwiseChain& chain, const ChainInputGradient& input);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_WORKER_ENGINE_KERNELS_CHAIN_H_
