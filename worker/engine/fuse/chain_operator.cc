@@ -175,8 +175,12 @@ bool ChainOperator::Accepts(absl::Span<const at::Tensor> inputs,
   if (!IsCpuFloat(x) || x.numel() == 0 || !HasRows(x)) return false;
   if (operand.defined() && (!IsCpuFloat(operand) || operand.sizes() != x.sizes())) return false;
   if (chain_.norm == nullptr) return true;
-  const at::Tensor gamma = Tensor(chain_.norm, kBatchNormGamma);
-  return IsCpuFloat(gamma) && gamma.numel() == x.size(1) && x.numel() > x.size(1);
+  for (const size_t index : {kBatchNormGamma, kBatchNormBeta, kBatchNormMean, kBatchNormVariance}) {
+    const at::Tensor tensor = Tensor(chain_.norm, index);
+    const bool fits = tensor.is_contiguous() && tensor.numel() == x.size(1);
+    if (!IsCpuFloat(tensor) || !fits) return false;
+  }
+  return x.numel() > x.size(1);  // one element has no variance
 }
 
 c10::intrusive_ptr<ChainRun> ChainOperator::Prepare(const at::Tensor& x, const at::Tensor& r,

@@ -103,6 +103,10 @@ class Chain {
     const auto inside = hn::And(hn::Ge(v, gradient_low_), hn::Le(v, gradient_high_));
     return hn::IfThenElseZero(inside, gradient);
   }
+  // The same, with v computed again from t and the operand.
+  HWY_INLINE Vec<D> BackToSum(Vec<D> t, const float* r, const float* dy) const {
+    return BackToSum(Sum(t, r), hn::LoadU(d_, dy));
+  }
   // The gradient of t from that of v.
   HWY_INLINE Vec<D> BackToAffine(Vec<D> t, Vec<D> gradient) const {
     if constexpr (P::kInner) return hn::IfThenElseZero(inner_.Inside(t), gradient);
@@ -217,7 +221,7 @@ struct BackwardSumsKernel {
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
     const auto distance = ops.Distance(x + i, j);
     const auto t = ops.Affine(distance, j);
-    const auto of_sum = ops.BackToSum(ops.Sum(t, r + i), hn::LoadU(d, dy + i));
+    const auto of_sum = ops.BackToSum(t, r + i, dy + i);
     if constexpr (writes_operand) hn::StoreU(of_sum, d, dr + i);
     const auto gradient = ops.BackToAffine(t, of_sum);
     const auto moment = hn::LoadU(d, sums.moment + j);
@@ -238,7 +242,7 @@ struct BackwardInputKernel {
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
     const auto distance = ops.Distance(x + i, j);
     const auto t = ops.Affine(distance, j);
-    const auto of_sum = ops.BackToSum(ops.Sum(t, r + i), hn::LoadU(d, dy + i));
+    const auto of_sum = ops.BackToSum(t, r + i, dy + i);
     auto gradient = ops.BackToAffine(t, of_sum);
     if constexpr (with_statistics) {
       const auto centred = hn::Sub(gradient, hn::LoadU(d, input.offset + j));

@@ -9,10 +9,12 @@ namespace quantry::engine {
 
 // The elementwise part of a layer as one pass over memory, on plain float arrays. A row holds the
 // channels of one pixel, as channels_last has it; channel c of a value x becomes
-//   t = scale[c] * x + shift[c]            an affine map per channel: batch normalization, or a
-//   bias u = inner grid of t                    where `inner` is set v = u + r where a second
-//   operand is given w = clamp(activation(v), low, high)    ReLU, ReLU6, Clip, HardSwish, or
-//   nothing y = outer grid of w                    where `outer` is set
+// - t = scale[c] * (x - mean[c]) + shift[c]: batch normalization, or with 1, 0 and 0 x itself;
+// - u = inner grid of t, where `has_inner`;
+// - v = u + r, where a second operand is given;
+// - w = clamp(activation(v), low, high): ReLU, ReLU6, Clip, HardSwish, or nothing;
+// - y = outer grid of w, where `has_outer`.
+//
 // All kernels compute these numbers in the same way, so that what the backward pass computes again
 // is what the forward pass saw. They are single-threaded, work on rows [0, rows) of what they are
 // given, and pick the widest vector instructions of the machine at run time (Highway); results can

@@ -45,8 +45,6 @@ TEST(MatchChain, EndsAtAValueThatOthersRead) {
   graph.AddOutput(graph.FindNode("add")->output());
   EXPECT_THAT(Fused(graph),
               ElementsAre(ElementsAre("norm", "inner", "add"), ElementsAre("activation", "outer")));
-  Graph second = ChainGraph({}, 4);
-  graph.AddNode("Sigmoid", "reader", {second.FindNode("norm")->output()});
 }
 
 TEST(MatchChain, AGridThatManyReadEndsAChain) {
