@@ -327,6 +327,15 @@ absl::Status Fill(const v1::TrainerSpec& spec, RunOptions& options) {
   return absl::OkStatus();
 }
 
+// Messages quote what stands in the spec, which may be anything.
+absl::Status InPlainText(const absl::Status& status) {
+  absl::Status plain(status.code(), ToPlainText(status.message()));
+  status.ForEachPayload([&plain](absl::string_view type, const absl::Cord& payload) {
+    plain.SetPayload(type, payload);
+  });
+  return plain;
+}
+
 // Gradient descent has effect on all of them, so only the others are named here.
 bool UsesTrainingOption(const ModeDef& mode, absl::string_view field) {
   if (field == "calibration_batches") return mode.quantizes;
@@ -348,9 +357,9 @@ absl::StatusOr<v1::TrainerSpec> ParseSpec(absl::string_view json) {
 
 absl::StatusOr<RunOptions> SpecToOptions(const v1::TrainerSpec& spec) {
   RunOptions options;
-  QUANTRY_RETURN_IF_ERROR(WithReason(Fill(spec, options), "SPEC_INVALID"));
-  QUANTRY_RETURN_IF_ERROR(WithReason(WithContext(ReadQuant(spec.job(), options), "quant_config"),
-                                     "QUANT_CONFIG_INVALID"));
+  QUANTRY_RETURN_IF_ERROR(WithReason(InPlainText(Fill(spec, options)), "SPEC_INVALID"));
+  const absl::Status quant = WithContext(ReadQuant(spec.job(), options), "quant_config");
+  QUANTRY_RETURN_IF_ERROR(WithReason(InPlainText(quant), "QUANT_CONFIG_INVALID"));
   return options;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "common/utf8.h"
 #include "worker/trainer/failure.h"
 
 namespace quantry::trainer {
@@ -278,6 +279,21 @@ TEST(SpecToOptionsTest, EveryMistakeIsNamedAndTheUsers) {
     const v1::Failure failure = ToFailure(status);
     EXPECT_EQ(failure.kind(), v1::FAILURE_KIND_USER) << bad.message;
     EXPECT_EQ(failure.reason(), bad.reason) << bad.message;
+  }
+}
+
+// What a message quotes can be anything; it is read in terminals and logs.
+TEST(SpecToOptionsTest, MessagesAreText) {
+  v1::TrainerSpec schedule = Spec();
+  schedule.mutable_job()->mutable_training()->set_schedule(std::string("\0co\x1b[2J", 7));
+  v1::TrainerSpec device = Spec();
+  device.set_device("c\x01pu");
+  for (const v1::TrainerSpec& spec : {schedule, device}) {
+    const absl::Status status = SpecToOptions(spec).status();
+    EXPECT_EQ(ToFailure(status).reason(), "SPEC_INVALID");
+    const std::string message(status.message());
+    EXPECT_THAT(message, HasSubstr("?"));
+    EXPECT_EQ(message, ToPlainText(message));
   }
 }
 
