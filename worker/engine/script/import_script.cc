@@ -20,9 +20,9 @@
 #include "worker/engine/passes/canonicalize.h"
 #include "worker/engine/passes/check_weights.h"
 #include "worker/engine/script/archive.h"
+#include "worker/engine/script/compute_in_child.h"
 #include "worker/engine/script/interpreter.h"
 #include "worker/engine/script/lowering.h"
-#include "worker/engine/script/probe.h"
 #include "worker/engine/script/tensor_bounds.h"
 
 namespace quantry::engine {
@@ -76,19 +76,26 @@ void Lower(const torch::jit::Module& module, const ScriptOptions& options, Graph
   graph.Rename(outputs[0].value, outputs.size() == 1 ? "logits" : "output");
 }
 
-torch::jit::Module Load(absl::string_view bytes) {
-  std::istringstream stream{std::string(bytes)};
+torch::jit::Module Load(std::string bytes) {
+  std::istringstream stream(std::move(bytes));
   return torch::jit::load(stream, at::Device(at::kCPU));
 }
 
-// LibTorch's unpickler and compiler are made for files of friends, and crash on some others.
-absl::Status Probe(absl::string_view bytes) {
+// LibTorch's unpickler and compiler are made for files of friends, and crash on some others, not
+// each time. So a child loads the file and saves it again: what is loaded here is what LibTorch
+// wrote itself.
+absl::StatusOr<std::string> Rewrite(absl::string_view bytes) {
   constexpr int64_t kSpareBytes = int64_t{512} << 20;
-  const auto load = [bytes] {
-    const torch::jit::Module module = Load(bytes);
-    torch::jit::Inline(*module.get_method("forward").graph()->copy());
+  const auto rewrite = [bytes] {
+    const torch::jit::Module module = Load(std::string(bytes));
+    if (const auto forward = module.find_method("forward")) {
+      torch::jit::Inline(*forward->graph()->copy());
+    }
+    std::ostringstream out;
+    module.save(out);
+    return std::move(out).str();
   };
-  return ProbeInChild(load, {.bytes = 8 * static_cast<int64_t>(bytes.size()) + kSpareBytes});
+  return ComputeInChild(rewrite, {.bytes = 8 * static_cast<int64_t>(bytes.size()) + kSpareBytes});
 }
 
 absl::StatusOr<torch::jit::Module> LoadModule(absl::string_view bytes) {
@@ -96,8 +103,11 @@ absl::StatusOr<torch::jit::Module> LoadModule(absl::string_view bytes) {
     return absl::InvalidArgumentError("not a TorchScript file of less than 2 GiB");
   }
   QUANTRY_RETURN_IF_ERROR(CheckTorchArchive(bytes));
-  QUANTRY_RETURN_IF_ERROR(WithContext(Probe(bytes), "the TorchScript model can't be read"));
-  return Load(bytes);
+  absl::StatusOr<std::string> rewritten = Rewrite(bytes);
+  if (!rewritten.ok()) {
+    return WithContext(rewritten.status(), "the TorchScript model can't be read");
+  }
+  return Load(*std::move(rewritten));
 }
 
 absl::StatusOr<Graph> Import(absl::string_view bytes, const ScriptOptions& options) {
