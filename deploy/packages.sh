@@ -2,7 +2,7 @@
 
 QUANTRY_BUILD_PACKAGES=(
   build-essential cmake ninja-build ccache pkg-config
-  libtorch-dev libhwy-dev libgloo-dev libonnx-dev libopencv-dev zlib1g-dev libcurl4-openssl-dev libpugixml-dev
+  libtorch-dev libdnnl-dev libhwy-dev libgloo-dev libonnx-dev libopencv-dev zlib1g-dev libcurl4-openssl-dev libpugixml-dev
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
   libspdlog-dev prometheus-cpp-dev libsqlite3-dev libssl-dev libcli11-dev nlohmann-json3-dev
   # LibTorch's default BLAS is the slow reference one; this one replaces it.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -17,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "worker/engine/fuse/fused_operator.h"
+#include "worker/engine/fuse/run_value.h"
 
 namespace quantry::engine {
 namespace {
@@ -46,8 +48,28 @@ struct FusedSteps {
   std::vector<Source> inputs;
 };
 
-at::Tensor Fetch(const Source& source, const std::vector<at::Tensor>& slots) {
-  if (source.slot != kNoSlot) return slots[static_cast<size_t>(source.slot)];
+// A computed value. What is integers has its plain form made once, for the first one who needs it.
+class Slot {
+ public:
+  void Set(RunValue value) {
+    value_ = std::move(value);
+    plain_.reset();
+  }
+  void Clear() { Set({}); }
+
+  const RunValue& value() const { return value_; }
+  const at::Tensor& AsPlain() {
+    if (!value_.integers()) return value_.tensor;
+    if (!plain_.defined()) plain_ = Plain(value_);
+    return plain_;
+  }
+
+ private:
+  RunValue value_;
+  at::Tensor plain_;
+};
+
+at::Tensor InitializerAt(const Source& source) {
   return source.initializer == nullptr ? at::Tensor() : source.initializer->tensor();
 }
 
@@ -67,6 +89,12 @@ std::vector<at::Tensor> Converted(absl::Span<const at::Tensor> tensors, at::Scal
     if (tensor.defined() && tensor.scalar_type() == from) tensor = tensor.to(to);
   }
   return converted;
+}
+
+std::vector<at::Tensor> TensorsOf(absl::Span<const RunValue> values) {
+  std::vector<at::Tensor> tensors;
+  for (const RunValue& value : values) tensors.push_back(value.tensor);
+  return tensors;
 }
 
 std::vector<at::Tensor> Compute(const Step& step, absl::Span<const at::Tensor> inputs,
@@ -119,7 +147,7 @@ struct Executor::Plan {
   size_t slot_count = 0;
   std::vector<std::string> input_names;
   std::vector<Step> steps;
-  std::vector<FusedSteps> fused;  // in the order of their steps
+  std::vector<FusedSteps> fused;  // in the order of their first steps
   std::vector<Source> outputs;
 };
 
@@ -154,7 +182,7 @@ Step PlanStep(const Node& node, Slots& slots) {
 }
 
 // Where the nodes of fused operators go: all of them to the place of the last one, up to which
-// nobody reads what they make.
+// nobody reads what they make. Operators with the same last node are nested, the largest first.
 class FusionPlan {
  public:
   FusionPlan(const Graph& graph, absl::Span<Node* const> order, Executor::Fusing fusing) {
@@ -162,7 +190,7 @@ class FusionPlan {
     for (auto& fused : FindFusedOperators(graph, order)) {
       const std::vector<const Node*>& nodes = fused->nodes();
       moved_.insert(nodes.begin(), nodes.end() - 1);
-      by_last_.emplace(nodes.back(), std::move(fused));
+      by_last_[nodes.back()].push_back(std::move(fused));
     }
   }
 
@@ -170,24 +198,26 @@ class FusionPlan {
   std::vector<const Node*> NodesAt(const Node* node) const {
     if (moved_.contains(node)) return {};
     const auto found = by_last_.find(node);
-    return found == by_last_.end() ? std::vector<const Node*>{node} : found->second->nodes();
+    return found == by_last_.end() ? std::vector<const Node*>{node} : found->second[0]->nodes();
   }
 
   // To be called when the steps of NodesAt(node) have been planned, `end` in all so far.
   void Note(const Node* node, size_t end, const Slots& slots) {
     const auto found = by_last_.find(node);
     if (found == by_last_.end()) return;
-    FusedSteps steps = {.fused = std::move(found->second), .end = end};
-    steps.first = end - steps.fused->nodes().size();
-    for (const Value* input : steps.fused->inputs()) steps.inputs.push_back(slots.Find(input));
-    fused_.push_back(std::move(steps));
+    for (auto& fused : found->second) {
+      FusedSteps steps = {.fused = std::move(fused), .end = end};
+      steps.first = end - steps.fused->nodes().size();
+      for (const Value* input : steps.fused->inputs()) steps.inputs.push_back(slots.Find(input));
+      fused_.push_back(std::move(steps));
+    }
   }
 
   std::vector<FusedSteps> Take() { return std::move(fused_); }
 
  private:
   absl::flat_hash_set<const Node*> moved_;
-  std::unordered_map<const Node*, std::unique_ptr<FusedOperator>> by_last_;
+  std::unordered_map<const Node*, std::vector<std::unique_ptr<FusedOperator>>> by_last_;
   std::vector<FusedSteps> fused_;
 };
 
@@ -243,37 +273,57 @@ class Executor::Runner {
       : plan_(plan), context_(context), hook_(hook), slots_(plan.slot_count) {}
 
   absl::StatusOr<std::vector<at::Tensor>> Run(absl::Span<const at::Tensor> inputs) {
-    std::copy(inputs.begin(), inputs.end(), slots_.begin());
+    for (size_t i = 0; i < inputs.size(); ++i) slots_[i].Set({.tensor = inputs[i]});
     size_t next = 0;
-    for (const FusedSteps& group : plan_.fused) {
-      for (; next < group.first; ++next) QUANTRY_RETURN_IF_ERROR(RunStep(plan_.steps[next]));
-      QUANTRY_ASSIGN_OR_RETURN(const bool done, TryFused(group));
-      if (done) next = group.end;
-    }
-    for (; next < plan_.steps.size(); ++next) {
-      QUANTRY_RETURN_IF_ERROR(RunStep(plan_.steps[next]));
+    auto group = plan_.fused.begin();
+    while (next < plan_.steps.size()) {
+      while (group != plan_.fused.end() && group->first < next) ++group;
+      if (group != plan_.fused.end() && group->first == next) {
+        QUANTRY_ASSIGN_OR_RETURN(const bool done, TryFused(*group++));
+        if (done) next = std::prev(group)->end;
+        if (done) continue;
+      }
+      QUANTRY_RETURN_IF_ERROR(RunStep(plan_.steps[next++]));
     }
     std::vector<at::Tensor> outputs;
-    for (const Source& output : plan_.outputs) outputs.push_back(Fetch(output, slots_));
+    for (const Source& output : plan_.outputs) outputs.push_back(Fetch(output));
     return outputs;
   }
 
  private:
-  void FetchInputs(const std::vector<Source>& sources) {
-    inputs_.clear();
-    for (const Source& source : sources) inputs_.push_back(Fetch(source, slots_));
+  Slot& SlotAt(int slot) { return slots_[static_cast<size_t>(slot)]; }
+
+  // `as_it_is`: integers stay integers.
+  at::Tensor Fetch(const Source& source, bool as_it_is = false) {
+    if (source.slot == kNoSlot) return InitializerAt(source);
+    Slot& slot = SlotAt(source.slot);
+    return as_it_is ? slot.value().tensor : slot.AsPlain();
+  }
+
+  RunValue FetchAsItIs(const Source& source) {
+    if (source.slot == kNoSlot) return {.tensor = InitializerAt(source)};
+    return SlotAt(source.slot).value();
   }
 
   void Release(const Step& step) {
-    for (const int slot : step.releases) slots_[static_cast<size_t>(slot)].reset();
+    for (const int slot : step.releases) SlotAt(slot).Clear();
+  }
+
+  // The step of the grid that a node leaves its input on, if it does and the input is integers;
+  // else 0.
+  float KeptGrid(const Step& step) {
+    if (hook_ || step.outputs.size() != 1 || !KeepsGrid(step.node->op())) return 0;
+    return FetchAsItIs(step.inputs[0]).step;
   }
 
   absl::Status RunStep(const Step& step) {
-    FetchInputs(step.inputs);
+    const float grid = KeptGrid(step);
+    inputs_.clear();
+    for (const Source& source : step.inputs) inputs_.push_back(Fetch(source, grid > 0));
     QUANTRY_RETURN_IF_ERROR(Evaluate(step, inputs_, context_, outputs_));
     if (hook_) QUANTRY_RETURN_IF_ERROR(hook_(*step.node, inputs_, outputs_));
     for (size_t i = 0; i < outputs_.size(); ++i) {
-      slots_[static_cast<size_t>(step.outputs[i])] = std::move(outputs_[i]);
+      SlotAt(step.outputs[i]).Set({.tensor = std::move(outputs_[i]), .step = grid});
     }
     Release(step);
     return absl::OkStatus();
@@ -282,13 +332,14 @@ class Executor::Runner {
   // False if the steps have to be run one by one.
   absl::StatusOr<bool> TryFused(const FusedSteps& group) {
     if (hook_) return false;
-    FetchInputs(group.inputs);
-    if (!group.fused->Accepts(inputs_, context_)) return false;
+    std::vector<RunValue> inputs;
+    for (const Source& source : group.inputs) inputs.push_back(FetchAsItIs(source));
+    if (!group.fused->Accepts(inputs, context_)) return false;
     const Step& last = plan_.steps[group.end - 1];
-    at::Tensor output;
-    QUANTRY_RETURN_IF_ERROR(
-        Guarded(*last.node, inputs_, [&] { output = group.fused->Run(inputs_, context_); }));
-    slots_[static_cast<size_t>(last.outputs[0])] = std::move(output);
+    RunValue output;
+    QUANTRY_RETURN_IF_ERROR(Guarded(*last.node, TensorsOf(inputs),
+                                    [&] { output = group.fused->Run(inputs, context_); }));
+    SlotAt(last.outputs[0]).Set(std::move(output));
     for (size_t i = group.first; i < group.end; ++i) Release(plan_.steps[i]);
     return true;
   }
@@ -296,7 +347,7 @@ class Executor::Runner {
   const Plan& plan_;
   const EvaluateContext& context_;
   const NodeHook& hook_;
-  std::vector<at::Tensor> slots_;
+  std::vector<Slot> slots_;
   std::vector<at::Tensor> inputs_;
   std::vector<at::Tensor> outputs_;
 };

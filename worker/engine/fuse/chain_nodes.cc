@@ -42,8 +42,9 @@ bool IsActivation(const Node& node) {
 // Walks from node to node as long as a value has one reader.
 class Matcher {
  public:
-  Matcher(const Graph& graph, const Node* first, const absl::flat_hash_set<const Node*>& taken)
-      : graph_(graph), taken_(taken), node_(first), value_(first->input(0)) {
+  Matcher(const Graph& graph, const Node* first, const absl::flat_hash_set<const Node*>& taken,
+          size_t index)
+      : graph_(graph), taken_(taken), node_(first), value_(first->input(index)) {
     chain_.x = value_;
   }
 
@@ -72,15 +73,12 @@ class Matcher {
     return after != nullptr && (IsAdd(*after) || IsActivation(*after));
   }
 
-  // The only reader of `value`; null if there are others, or it reads it as something else than
-  // what it works on.
+  // Who goes on with `value`; null if that is not one node that works on it.
   const Node* Reader(const Value& value) const {
-    const auto& outputs = graph_.outputs();
-    if (value.uses().size() != 1) return nullptr;
-    if (std::find(outputs.begin(), outputs.end(), &value) != outputs.end()) return nullptr;
-    const auto& [node, index] = value.uses()[0];
-    if (taken_.contains(node) || (index != 0 && node->op() != "Add")) return nullptr;
-    return node;
+    size_t index = 0;
+    const Node* node = OnlyReader(graph_, value, &index);
+    if (node == nullptr || taken_.contains(node)) return nullptr;
+    return index == 0 || node->op() == "Add" ? node : nullptr;
   }
 
   const Graph& graph_;
@@ -105,10 +103,18 @@ std::vector<const Node*> ChainNodes::All() const {
 }
 
 ChainNodes MatchChain(const Graph& graph, const Node* first,
-                      const absl::flat_hash_set<const Node*>& taken) {
-  if (taken.contains(first) || first->inputs().empty() || first->input(0) == nullptr) return {};
-  const ChainNodes chain = Matcher(graph, first, taken).Match();
-  return chain.All().size() < 2 ? ChainNodes() : chain;
+                      const absl::flat_hash_set<const Node*>& taken, size_t index) {
+  if (taken.contains(first) || index >= first->inputs().size()) return {};
+  if (first->input(index) == nullptr || (index != 0 && first->op() != "Add")) return {};
+  return Matcher(graph, first, taken, index).Match();
+}
+
+const Node* OnlyReader(const Graph& graph, const Value& value, size_t* index) {
+  const auto& outputs = graph.outputs();
+  if (value.uses().size() != 1) return nullptr;
+  if (std::find(outputs.begin(), outputs.end(), &value) != outputs.end()) return nullptr;
+  *index = value.uses()[0].index;
+  return value.uses()[0].node;
 }
 
 void SetActivation(const Node* activation, ElementwiseChain& chain) {

@@ -23,10 +23,14 @@ struct ChainNodes {
   std::vector<const Node*> All() const;  // those that there are, in order
 };
 
-// The longest chain that starts with `first`, without nodes that are `taken`. Fewer than two nodes
-// are none: All() is empty then.
+// The longest chain that starts with `first`, which reads its x as input `index`, without nodes
+// that are `taken`. May be a single node, or none: All() is empty then.
 ChainNodes MatchChain(const Graph& graph, const Node* first,
-                      const absl::flat_hash_set<const Node*>& taken);
+                      const absl::flat_hash_set<const Node*>& taken, size_t index = 0);
+
+// The only reader of `value`, and as which of its inputs; null if there are others, or it is one of
+// the graph's outputs.
+const Node* OnlyReader(const Graph& graph, const Value& value, size_t* index);
 
 // Sets what an activation node does in `chain`; a null node does nothing.
 void SetActivation(const Node* activation, ElementwiseChain& chain);

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "worker/engine/fuse/chain_nodes.h"
-#include "worker/engine/fuse/chain_run.h"
 #include "worker/engine/fuse/fused_operator.h"
 
 namespace quantry::engine {
@@ -13,20 +12,16 @@ namespace quantry::engine {
 // passes over memory forward (the statistics of x, from which follow those of what comes after; the
 // result) and two backward, where five nodes have about eight and seven. With an operand that is
 // added, one more to find its range. Beside x and the operand, which are what the convolutions
-// around it keep anyway, only numbers per channel are kept for the backward pass.
+// around it keep anyway, only numbers per channel are kept for the backward pass. In bf16 it gives
+// the integers of its outer grid.
 class ChainOperator : public FusedOperator {
  public:
   explicit ChainOperator(const ChainNodes& chain);
 
-  bool Accepts(absl::Span<const at::Tensor> inputs, const EvaluateContext& context) const override;
-  at::Tensor Run(absl::Span<const at::Tensor> inputs,
-                 const EvaluateContext& context) const override;
+  bool Accepts(absl::Span<const RunValue> inputs, const EvaluateContext& context) const override;
+  RunValue Run(absl::Span<const RunValue> inputs, const EvaluateContext& context) const override;
 
  private:
-  // The numbers of this run; observers and running statistics are brought up to date.
-  c10::intrusive_ptr<ChainRun> Prepare(const at::Tensor& x, const at::Tensor& r,
-                                       const EvaluateContext& context) const;
-
   ChainNodes chain_;
   ElementwiseChain activation_;  // what the activation node sets
 };

@@ -12,32 +12,12 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-const float* DataOrNull(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
-}
-
-const float* At(const float* data, int64_t offset) {
-  return data == nullptr ? nullptr : data + offset;
-}
-
 // Memory for what is made of x. Where all places are one (height and width 1) its layout has two
 // names, and convolutions choose their kernel by the name: it gets the one that ATen's elementwise
 // operators give, so that what follows rounds as it does behind them.
-at::Tensor EmptyLike(const at::Tensor& x) {
-  return x.is_contiguous() ? at::empty(x.sizes(), x.options().requires_grad(false))
-                           : at::empty_like(x);
-}
-
-at::Tensor Forward(const at::Tensor& x, const at::Tensor& r, const ChainRun& run) {
-  at::Tensor y = EmptyLike(x);
-  const float* from = x.data_ptr<float>();
-  const float* operand = DataOrNull(r);
-  float* to = y.data_ptr<float>();
-  ForEachPiece(run.shape, [&](int64_t, int64_t first, int64_t rows) {
-    const int64_t offset = first * run.shape.channels;
-    ChainForward(from + offset, At(operand, offset), to + offset, rows, run.chain);
-  });
-  return y;
+at::Tensor EmptyLike(const at::Tensor& x, at::ScalarType type) {
+  const at::TensorOptions options = x.options().requires_grad(false).dtype(type);
+  return x.is_contiguous() ? at::empty(x.sizes(), options) : at::empty_like(x, options);
 }
 
 // What of `chain` lies before the operand is added.
@@ -46,6 +26,7 @@ ElementwiseChain BeforeOperand(const ElementwiseChain& chain) {
   ElementwiseChain before = chain;
   before.activation = ChainActivation::kNone;
   before.has_outer = false;
+  before.gives_integers = false;
   before.low = before.gradient_low = -kInfinity;
   before.high = before.gradient_high = kInfinity;
   return before;
@@ -72,58 +53,27 @@ InputLine LineOf(const ChainRun& run, const GradientSums& sums) {
   return {.offset = Periodic(offset), .slope = Periodic(slope)};
 }
 
-at::Tensor InputGradientOf(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
-                           const ChainRun& run, const ElementwiseChain& chain,
-                           const InputLine& line) {
-  at::Tensor dx = at::empty_like(x);
+// Writes the gradient of x to `dx`.
+void InputGradient(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
+                   const ChainRun& run, const ElementwiseChain& chain, const InputLine& line,
+                   const at::Tensor& dx) {
   const float* inputs = x.data_ptr<float>();
-  const float* operand = DataOrNull(r);
-  const float* from = dy.data_ptr<float>();
-  float* to = dx.data_ptr<float>();
-  ChainInputGradient input;
-  if (!line.slope.empty()) input = {.offset = line.offset.data(), .slope = line.slope.data()};
+  const ConstElements operand = ElementsOf(r);
+  const ConstElements from = ElementsOf(dy);
+  const Elements to = MutableElementsOf(dx);
+  ChainInputGradient input = {.scale = run.input_scale.data()};
+  if (!line.slope.empty()) {
+    input.offset = line.offset.data();
+    input.slope = line.slope.data();
+  }
   ForEachPiece(run.shape, [&](int64_t, int64_t first, int64_t rows) {
     const int64_t offset = first * run.shape.channels;
-    ChainBackwardInput(inputs + offset, At(operand, offset), from + offset, to + offset, rows,
-                       chain, input);
+    ChainBackwardInput(inputs + offset, From(operand, offset), From(from, offset), From(to, offset),
+                       rows, chain, input);
   });
-  return dx;
 }
 
 at::Tensor AsTensor(const std::vector<double>& values) { return at::tensor(values, at::kFloat); }
-
-// Of x, r, gamma, beta.
-struct Gradients {
-  at::Tensor x, r, gamma, beta;
-};
-
-Gradients Backward(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
-                   const ChainRun& run) {
-  const bool norm = !run.inverse_deviation.empty();
-  Gradients gradients;
-  if (!norm && !(r.defined() && run.chain.has_inner)) {
-    gradients.x = InputGradientOf(x, r, dy, run, run.chain, {});
-    if (r.defined()) gradients.r = gradients.x;
-    return gradients;
-  }
-  if (r.defined()) gradients.r = at::empty_like(x);
-  GradientSums sums =
-      BackwardSumsOf(x.data_ptr<float>(), DataOrNull(r), dy.data_ptr<float>(),
-                     r.defined() ? gradients.r.data_ptr<float>() : nullptr, run.shape, run.chain);
-  for (size_t c = 0; c < run.mean_rest.size(); ++c) {
-    sums.moment[c] += run.mean_rest[c] * sums.gradient[c];
-  }
-  const InputLine line = LineOf(run, sums);
-  gradients.x = r.defined()
-                    ? InputGradientOf(x, {}, gradients.r, run, BeforeOperand(run.chain), line)
-                    : InputGradientOf(x, {}, dy, run, run.chain, line);
-  if (!norm) return gradients;
-  std::vector<double> of_gamma = sums.moment;
-  for (size_t c = 0; c < of_gamma.size(); ++c) of_gamma[c] *= run.inverse_deviation[c];
-  gradients.gamma = AsTensor(of_gamma);
-  gradients.beta = AsTensor(sums.gradient);
-  return gradients;
-}
 
 class ChainFunction : public torch::autograd::Function<ChainFunction> {
  public:
@@ -136,25 +86,66 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     (void)gamma;
     (void)beta;
     context->save_for_backward({x, r.value_or(at::Tensor())});
-    context->saved_data["run"] = c10::IValue::make_capsule(
-        c10::static_intrusive_pointer_cast<torch::CustomClassHolder>(run));
-    return Forward(x, r.value_or(at::Tensor()), *run);
+    context->saved_data["run"] = AsCapsule(run);
+    return ChainResult(x, r.value_or(at::Tensor()), *run);
   }
 
   static variable_list backward(AutogradContext* context, variable_list outputs) {
     const variable_list saved = context->get_saved_variables();
-    const auto run =
-        c10::static_intrusive_pointer_cast<ChainRun>(context->saved_data["run"].toCapsule());
-    const at::Tensor& x = saved[0];
-    at::Tensor dy = outputs[0];
-    // The kernels walk x and dy side by side.
-    if (dy.strides() != x.strides() || dy.scalar_type() != at::kFloat) {
-      dy = at::empty_like(x).copy_(dy);
-    }
-    const Gradients gradients = Backward(x, saved[1], dy, *run);
+    const auto run = FromCapsule<ChainRun>(context->saved_data["run"]);
+    const ChainGradients gradients =
+        ChainGradientsOf(saved[0], saved[1], outputs[0], *run, at::kFloat);
     return {gradients.x, gradients.r, gradients.gamma, gradients.beta, at::Tensor()};
   }
 };
+
+}  // namespace
+
+at::Tensor ChainResult(const at::Tensor& x, const at::Tensor& r, const ChainRun& run) {
+  at::Tensor y = EmptyLike(x, run.chain.gives_integers ? at::kBFloat16 : at::kFloat);
+  const float* from = x.data_ptr<float>();
+  const ConstElements operand = ElementsOf(r);
+  const Elements to = MutableElementsOf(y);
+  ForEachPiece(run.shape, [&](int64_t, int64_t first, int64_t rows) {
+    const int64_t offset = first * run.shape.channels;
+    ChainForward(from + offset, From(operand, offset), From(to, offset), rows, run.chain);
+  });
+  return y;
+}
+
+ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const at::Tensor& given,
+                                const ChainRun& run, at::ScalarType input_type) {
+  // The kernels walk x and dy side by side.
+  at::Tensor dy = given;
+  const bool known = dy.scalar_type() == at::kFloat || dy.scalar_type() == at::kBFloat16;
+  if (dy.strides() != x.strides() || !known) dy = at::empty_like(x).copy_(dy);
+  ChainGradients gradients = {.x = at::empty_like(x, x.options().dtype(input_type))};
+  if (!run.has_affine && !(r.defined() && run.chain.has_inner)) {
+    InputGradient(x, r, dy, run, run.chain, {}, gradients.x);
+    if (r.defined()) gradients.r = gradients.x;
+    return gradients;
+  }
+  if (r.defined()) gradients.r = at::empty_like(x, x.options().dtype(r.scalar_type()));
+  GradientSums sums = BackwardSumsOf(x.data_ptr<float>(), ElementsOf(r), ElementsOf(dy),
+                                     MutableElementsOf(gradients.r), run.shape, run.chain);
+  for (size_t c = 0; c < run.mean_rest.size(); ++c) {
+    sums.moment[c] += run.mean_rest[c] * sums.gradient[c];
+  }
+  const InputLine line = LineOf(run, sums);
+  if (r.defined()) {
+    InputGradient(x, {}, gradients.r, run, BeforeOperand(run.chain), line, gradients.x);
+  } else {
+    InputGradient(x, {}, dy, run, run.chain, line, gradients.x);
+  }
+  if (!run.inverse_deviation.empty()) {
+    std::vector<double> of_gamma = sums.moment;
+    for (size_t c = 0; c < of_gamma.size(); ++c) of_gamma[c] *= run.inverse_deviation[c];
+    gradients.gamma = AsTensor(of_gamma);
+    gradients.beta = AsTensor(sums.gradient);
+  }
+  gradients.affine = std::move(sums.gradient);
+  return gradients;
+}
 
 bool WantsGradient(const at::Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); }
 
@@ -162,14 +153,15 @@ c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor) {
   return tensor.defined() ? c10::make_optional(tensor) : c10::nullopt;
 }
 
-}  // namespace
-
-at::Tensor RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& gamma,
-                    const at::Tensor& beta, const c10::intrusive_ptr<ChainRun>& run) {
+RunValue RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& gamma,
+                  const at::Tensor& beta, const c10::intrusive_ptr<ChainRun>& run) {
   const bool wanted =
       WantsGradient(x) || WantsGradient(r) || WantsGradient(gamma) || WantsGradient(beta);
-  if (!at::GradMode::is_enabled() || !wanted) return Forward(x, r, *run);
-  return ChainFunction::apply(x, IfDefined(r), IfDefined(gamma), IfDefined(beta), run);
+  const at::Tensor y =
+      at::GradMode::is_enabled() && wanted
+          ? ChainFunction::apply(x, IfDefined(r), IfDefined(gamma), IfDefined(beta), run)
+          : ChainResult(x, r, *run);
+  return {.tensor = y, .step = run->chain.gives_integers ? run->chain.outer.step : 0};
 }
 
 }  // namespace quantry::engine

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "worker/engine/fuse/chain_statistics.h"
+#include "worker/engine/fuse/run_value.h"
 #include "worker/engine/kernels/chain.h"
 
 namespace quantry::engine {
@@ -16,18 +17,47 @@ namespace quantry::engine {
 struct ChainRun : torch::CustomClassHolder {
   RowShape shape;
   ElementwiseChain chain;
-  std::vector<float> mean;  // periodic, as the next two
+  std::vector<float> mean;  // periodic, as the next three
   std::vector<float> scale;
   std::vector<float> shift;
+  std::vector<float> input_scale;  // of the gradient of x, times that of t
+  bool has_affine = false;         // t is not x itself
   // With a norm, per channel. The rest is what `mean` has too much, being a float32.
   std::vector<double> inverse_deviation;
   std::vector<double> mean_rest;
   bool batch_statistics = false;  // the norm's are those of x itself
 };
 
+// The chain's result, by itself: dense as x, bf16 where `run` gives integers. `r` may be undefined.
+at::Tensor ChainResult(const at::Tensor& x, const at::Tensor& r, const ChainRun& run);
+
+// Gradients by that of the result, `dy`. Undefined: there is no such input.
+struct ChainGradients {
+  at::Tensor x;  // of the type that was asked for
+  at::Tensor r;  // of the type of r
+  at::Tensor gamma, beta;
+  std::vector<double> affine;  // sums over rows of the gradient of t; empty without an affine part
+};
+ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
+                                const ChainRun& run, at::ScalarType input_type);
+
 // The chain's result; r, gamma and beta may be undefined. Gradients flow to whatever asks for one.
-at::Tensor RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& gamma,
-                    const at::Tensor& beta, const c10::intrusive_ptr<ChainRun>& run);
+RunValue RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& gamma,
+                  const at::Tensor& beta, const c10::intrusive_ptr<ChainRun>& run);
+
+// What autograd is to know of a tensor that may be left out.
+c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor);
+bool WantsGradient(const at::Tensor& tensor);
+// `value` for an AutogradContext's saved_data, and back.
+template <typename T>
+c10::IValue AsCapsule(const c10::intrusive_ptr<T>& value) {
+  return c10::IValue::make_capsule(
+      c10::static_intrusive_pointer_cast<torch::CustomClassHolder>(value));
+}
+template <typename T>
+c10::intrusive_ptr<T> FromCapsule(const c10::IValue& value) {
+  return c10::static_intrusive_pointer_cast<T>(value.toCapsule());
+}
 
 }  // namespace quantry::engine
 

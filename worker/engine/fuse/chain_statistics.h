@@ -35,7 +35,7 @@ struct ChannelStatistics {
 ChannelStatistics StatisticsOf(const float* x, const RowShape& shape);
 
 // ChainRangeOf of the whole.
-ChainRange RangeOfChain(const float* x, const float* r, const RowShape& shape,
+ChainRange RangeOfChain(const float* x, ConstElements r, const RowShape& shape,
                         const ElementwiseChain& chain);
 
 // ChainBackwardSums of the whole: per channel the sum of g, and of g * (x - mean).
@@ -43,7 +43,7 @@ struct GradientSums {
   std::vector<double> gradient;
   std::vector<double> moment;
 };
-GradientSums BackwardSumsOf(const float* x, const float* r, const float* dy, float* dr,
+GradientSums BackwardSumsOf(const float* x, ConstElements r, ConstElements dy, Elements dr,
                             const RowShape& shape, const ElementwiseChain& chain);
 
 }  // namespace quantry::engine

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "worker/engine/fuse/run_value.h"
 #include "worker/engine/graph/graph.h"
 #include "worker/engine/ops/operator.h"
 
@@ -26,11 +27,9 @@ class FusedOperator {
   const std::vector<const Value*>& inputs() const { return inputs_; }
 
   // Whether it can do this run on these `inputs`. Changes nothing.
-  virtual bool Accepts(absl::Span<const at::Tensor> inputs,
-                       const EvaluateContext& context) const = 0;
+  virtual bool Accepts(absl::Span<const RunValue> inputs, const EvaluateContext& context) const = 0;
   // As OperatorDef::evaluate, for what Accepts has accepted.
-  virtual at::Tensor Run(absl::Span<const at::Tensor> inputs,
-                         const EvaluateContext& context) const = 0;
+  virtual RunValue Run(absl::Span<const RunValue> inputs, const EvaluateContext& context) const = 0;
 
  protected:
   FusedOperator(std::vector<const Node*> nodes, std::vector<const Value*> inputs)
@@ -41,8 +40,9 @@ class FusedOperator {
   std::vector<const Value*> inputs_;
 };
 
-// The fused operators for `graph`; no node is in two of them. They point into the graph.
-// `order`: its nodes in topological order.
+// The fused operators for `graph`, which they point into. No node is in two of them, unless the
+// nodes of one are the last ones of the other, which then comes first: it is for runs that the
+// other can't do. `order`: the graph's nodes in topological order.
 std::vector<std::unique_ptr<FusedOperator>> FindFusedOperators(const Graph& graph,
                                                                absl::Span<Node* const> order);
 

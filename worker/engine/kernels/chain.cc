@@ -19,6 +19,37 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class D>
 using Vec = hn::Vec<D>;
 
+// bf16 is handled as its 16 bits. The type is asked for at each vector: the same answer every time,
+// which costs next to nothing, where a kernel for each combination of types would be a hundred of
+// them.
+template <class D>
+HWY_INLINE Vec<D> Load(D d, ConstElements from, int64_t i) {
+  if (from.type == ElementType::kFloat32) {
+    return hn::LoadU(d, static_cast<const float*>(from.data) + i);
+  }
+  const hn::Rebind<uint16_t, D> halves;
+  const hn::Rebind<uint32_t, D> bits;
+  const auto upper = hn::LoadU(halves, static_cast<const uint16_t*>(from.data) + i);
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(bits, upper)));
+}
+
+template <class D>
+HWY_INLINE void Store(Vec<D> value, D d, Elements to, int64_t i) {
+  if (to.type == ElementType::kFloat32) {
+    return hn::StoreU(value, d, static_cast<float*>(to.data) + i);
+  }
+  const hn::Rebind<uint16_t, D> halves;
+  const hn::Rebind<uint32_t, D> unsigned_bits;
+  const hn::Rebind<int32_t, D> bits;
+  // Adding just below half of what is cut off, and one more where what is kept is odd.
+  const auto all = hn::BitCast(unsigned_bits, value);
+  const auto odd = hn::And(hn::ShiftRight<16>(all), hn::Set(unsigned_bits, 1u));
+  const auto rounded = hn::Add(all, hn::Add(odd, hn::Set(unsigned_bits, 0x7FFFu)));
+  // Not negative as an int32, so that DemoteTo's saturation leaves it alone.
+  const auto upper = hn::BitCast(bits, hn::ShiftRight<16>(rounded));
+  hn::StoreU(hn::DemoteTo(halves, upper), halves, static_cast<uint16_t*>(to.data) + i);
+}
+
 // Which parts a chain has, known at compile time.
 template <bool inner, bool operand, ChainActivation activation, bool outer>
 struct Parts {
@@ -35,10 +66,10 @@ struct GridVectors {
       : low(hn::Set(d, grid.low)), high(hn::Set(d, grid.high)), step(hn::Set(d, grid.step)) {}
 
   // The value comes second: x86's minimum and maximum give that where one is NaN.
-  HWY_INLINE Vec<D> Quantize(Vec<D> value) const {
-    const Vec<D> clamped = hn::Min(high, hn::Max(low, value));
-    return hn::Mul(hn::Round(hn::Div(clamped, step)), step);
+  HWY_INLINE Vec<D> Count(Vec<D> value) const {
+    return hn::Round(hn::Div(hn::Min(high, hn::Max(low, value)), step));
   }
+  HWY_INLINE Vec<D> Quantize(Vec<D> value) const { return hn::Mul(Count(value), step); }
   HWY_INLINE hn::Mask<D> Inside(Vec<D> value) const {
     return hn::And(hn::Ge(value, low), hn::Le(value, high));
   }
@@ -57,6 +88,8 @@ class Chain {
         shift_(chain.shift),
         inner_(d, chain.inner),
         outer_(d, chain.outer),
+        unit_(hn::Set(d, chain.gives_integers ? 1.0f : chain.outer.step)),
+        operand_step_(hn::Set(d, chain.operand_step)),
         low_(hn::Set(d, chain.low)),
         high_(hn::Set(d, chain.high)),
         gradient_low_(hn::Set(d, chain.gradient_low)),
@@ -70,15 +103,11 @@ class Chain {
   HWY_INLINE Vec<D> Affine(Vec<D> distance, int64_t j) const {
     return hn::MulAdd(hn::LoadU(d_, scale_ + j), distance, hn::LoadU(d_, shift_ + j));
   }
-  // The gradient of x from that of t.
-  HWY_INLINE Vec<D> Scaled(Vec<D> gradient, int64_t j) const {
-    return hn::Mul(hn::LoadU(d_, scale_ + j), gradient);
-  }
-  // v of t and the operand at `r`.
-  HWY_INLINE Vec<D> Sum(Vec<D> t, const float* r) const {
+  // v of t and the operand, which is element i of r.
+  HWY_INLINE Vec<D> Sum(Vec<D> t, ConstElements r, int64_t i) const {
     Vec<D> v = t;
     if constexpr (P::kInner) v = inner_.Quantize(v);
-    if constexpr (P::kOperand) v = hn::Add(v, hn::LoadU(d_, r));
+    if constexpr (P::kOperand) v = hn::Add(v, hn::Mul(Load(d_, r, i), operand_step_));
     return v;
   }
   // w of v.
@@ -88,7 +117,7 @@ class Chain {
   }
   // y of w.
   HWY_INLINE Vec<D> Quantize(Vec<D> w) const {
-    if constexpr (P::kOuter) return outer_.Quantize(w);
+    if constexpr (P::kOuter) return hn::Mul(outer_.Count(w), unit_);
     return w;
   }
   // The gradient of v from that of y.
@@ -104,8 +133,8 @@ class Chain {
     return hn::IfThenElseZero(inside, gradient);
   }
   // The same, with v computed again from t and the operand.
-  HWY_INLINE Vec<D> BackToSum(Vec<D> t, const float* r, const float* dy) const {
-    return BackToSum(Sum(t, r), hn::LoadU(d_, dy));
+  HWY_INLINE Vec<D> BackToSum(Vec<D> t, ConstElements r, ConstElements dy, int64_t i) const {
+    return BackToSum(Sum(t, r, i), Load(d_, dy, i));
   }
   // The gradient of t from that of v.
   HWY_INLINE Vec<D> BackToAffine(Vec<D> t, Vec<D> gradient) const {
@@ -132,6 +161,8 @@ class Chain {
   const float* shift_;
   GridVectors<D> inner_;
   GridVectors<D> outer_;
+  Vec<D> unit_;  // what y counts the outer grid's integers in
+  Vec<D> operand_step_;
   Vec<D> low_, high_, gradient_low_, gradient_high_;
 };
 
@@ -183,25 +214,25 @@ struct MomentsKernel {
 
 struct ForwardKernel {
   const float* x;
-  const float* r;
-  float* y;
+  ConstElements r;
+  Elements y;
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
     const auto t = ops.Affine(ops.Distance(x + i, j), j);
-    hn::StoreU(ops.Quantize(ops.Activate(ops.Sum(t, r + i))), d, y + i);
+    Store(ops.Quantize(ops.Activate(ops.Sum(t, r, i))), d, y, i);
   }
 };
 
 struct RangeKernel {
   const float* x;
-  const float* r;
+  ConstElements r;
   float* least;  // kMostLanes
   float* most;
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
-    const auto w = ops.Activate(ops.Sum(ops.Affine(ops.Distance(x + i, j), j), r + i));
+    const auto w = ops.Activate(ops.Sum(ops.Affine(ops.Distance(x + i, j), j), r, i));
     // NaN gets in by the choice, and stays as the second operand.
     const auto is_nan = hn::IsNaN(w);
     hn::StoreU(hn::IfThenElse(is_nan, w, hn::Min(w, hn::LoadU(d, least))), d, least);
@@ -212,17 +243,17 @@ struct RangeKernel {
 template <bool writes_operand>
 struct BackwardSumsKernel {
   const float* x;
-  const float* r;
-  const float* dy;
-  float* dr;
+  ConstElements r;
+  ConstElements dy;
+  Elements dr;
   ChainSums sums;
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
     const auto distance = ops.Distance(x + i, j);
     const auto t = ops.Affine(distance, j);
-    const auto of_sum = ops.BackToSum(t, r + i, dy + i);
-    if constexpr (writes_operand) hn::StoreU(of_sum, d, dr + i);
+    const auto of_sum = ops.BackToSum(t, r, dy, i);
+    if constexpr (writes_operand) Store(of_sum, d, dr, i);
     const auto gradient = ops.BackToAffine(t, of_sum);
     const auto moment = hn::LoadU(d, sums.moment + j);
     hn::StoreU(hn::Add(hn::LoadU(d, sums.gradient + j), gradient), d, sums.gradient + j);
@@ -233,22 +264,22 @@ struct BackwardSumsKernel {
 template <bool with_statistics>
 struct BackwardInputKernel {
   const float* x;
-  const float* r;
-  const float* dy;
-  float* dx;
+  ConstElements r;
+  ConstElements dy;
+  Elements dx;
   ChainInputGradient input;
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
     const auto distance = ops.Distance(x + i, j);
     const auto t = ops.Affine(distance, j);
-    const auto of_sum = ops.BackToSum(t, r + i, dy + i);
+    const auto of_sum = ops.BackToSum(t, r, dy, i);
     auto gradient = ops.BackToAffine(t, of_sum);
     if constexpr (with_statistics) {
       const auto centred = hn::Sub(gradient, hn::LoadU(d, input.offset + j));
       gradient = hn::NegMulAdd(hn::LoadU(d, input.slope + j), distance, centred);
     }
-    hn::StoreU(ops.Scaled(gradient, j), d, dx + i);
+    Store(hn::Mul(hn::LoadU(d, input.scale + j), gradient), d, dx, i);
   }
 };
 
@@ -267,11 +298,11 @@ HWY_INLINE void WithActivation(const ElementwiseChain& chain, int64_t rows, cons
   WithOuter<inner, operand, ChainActivation::kNone>(chain, rows, kernel);
 }
 template <class Kernel>
-HWY_NOINLINE void Dispatch(const ElementwiseChain& chain, const float* r, int64_t rows,
+HWY_NOINLINE void Dispatch(const ElementwiseChain& chain, ConstElements r, int64_t rows,
                            const Kernel& kernel) {
-  if (chain.has_inner && r != nullptr) return WithActivation<true, true>(chain, rows, kernel);
+  if (chain.has_inner && r.data != nullptr) return WithActivation<true, true>(chain, rows, kernel);
   if (chain.has_inner) return WithActivation<true, false>(chain, rows, kernel);
-  if (r != nullptr) return WithActivation<false, true>(chain, rows, kernel);
+  if (r.data != nullptr) return WithActivation<false, true>(chain, rows, kernel);
   WithActivation<false, false>(chain, rows, kernel);
 }
 
@@ -280,30 +311,43 @@ void Moments(const float* x, int64_t rows, int64_t channels, const ChannelMoment
   ForEachVector(rows * channels, RowsPerPeriod(channels) * channels, kernel, kernel);
 }
 
-void Forward(const float* x, const float* r, float* y, int64_t rows,
+void Forward(const float* x, ConstElements r, Elements y, int64_t rows,
              const ElementwiseChain& chain) {
   Dispatch(chain, r, rows, ForwardKernel{x, r, y});
 }
 
-void Range(const float* x, const float* r, float* least, float* most, int64_t rows,
+void Range(const float* x, ConstElements r, float* least, float* most, int64_t rows,
            const ElementwiseChain& chain) {
   Dispatch(chain, r, rows, RangeKernel{x, r, least, most});
 }
 
-void BackwardSums(const float* x, const float* r, const float* dy, float* dr, int64_t rows,
+void BackwardSums(const float* x, ConstElements r, ConstElements dy, Elements dr, int64_t rows,
                   const ElementwiseChain& chain, const ChainSums& sums) {
-  if (dr == nullptr) {
+  if (dr.data == nullptr) {
     return Dispatch(chain, r, rows, BackwardSumsKernel<false>{x, r, dy, dr, sums});
   }
   Dispatch(chain, r, rows, BackwardSumsKernel<true>{x, r, dy, dr, sums});
 }
 
-void BackwardInput(const float* x, const float* r, const float* dy, float* dx, int64_t rows,
+void BackwardInput(const float* x, ConstElements r, ConstElements dy, Elements dx, int64_t rows,
                    const ElementwiseChain& chain, const ChainInputGradient& input) {
   if (input.slope == nullptr) {
     return Dispatch(chain, r, rows, BackwardInputKernel<false>{x, r, dy, dx, input});
   }
   Dispatch(chain, r, rows, BackwardInputKernel<true>{x, r, dy, dx, input});
+}
+
+void ToFloat(ConstElements from, float factor, float* to, int64_t count) {
+  const auto body = [&](auto d, int64_t i, int64_t) HWY_ATTR {
+    hn::StoreU(hn::Mul(Load(d, from, i), hn::Set(d, factor)), d, to + i);
+  };
+  ForEachVector(count, kMostLanes, body, body);
+}
+
+void FromFloat(const float* from, Elements to, int64_t count) {
+  const auto body = [&](auto d, int64_t i, int64_t)
+                        HWY_ATTR { Store(hn::LoadU(d, from + i), d, to, i); };
+  ForEachVector(count, kMostLanes, body, body);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -322,6 +366,24 @@ HWY_EXPORT(Forward);
 HWY_EXPORT(Range);
 HWY_EXPORT(BackwardSums);
 HWY_EXPORT(BackwardInput);
+HWY_EXPORT(ToFloat);
+HWY_EXPORT(FromFloat);
+
+namespace {
+
+int64_t BytesOf(ElementType type) { return type == ElementType::kBf16 ? 2 : 4; }
+
+}  // namespace
+
+Elements From(Elements elements, int64_t first) {
+  if (elements.data == nullptr) return elements;
+  return {static_cast<char*>(elements.data) + first * BytesOf(elements.type), elements.type};
+}
+
+ConstElements From(ConstElements elements, int64_t first) {
+  if (elements.data == nullptr) return elements;
+  return {static_cast<const char*>(elements.data) + first * BytesOf(elements.type), elements.type};
+}
 
 int64_t RowsPerPeriod(int64_t channels) { return std::lcm(channels, kMostLanes) / channels; }
 
@@ -340,12 +402,12 @@ void AccumulateMoments(const float* x, int64_t rows, int64_t channels,
   HWY_DYNAMIC_DISPATCH(Moments)(x, rows, channels, moments);
 }
 
-void ChainForward(const float* x, const float* r, float* y, int64_t rows,
+void ChainForward(const float* x, ConstElements r, Elements y, int64_t rows,
                   const ElementwiseChain& chain) {
   HWY_DYNAMIC_DISPATCH(Forward)(x, r, y, rows, chain);
 }
 
-ChainRange ChainRangeOf(const float* x, const float* r, int64_t rows,
+ChainRange ChainRangeOf(const float* x, ConstElements r, int64_t rows,
                         const ElementwiseChain& chain) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   float least[kMostLanes];
@@ -363,14 +425,23 @@ ChainRange ChainRangeOf(const float* x, const float* r, int64_t rows,
   return range;
 }
 
-void ChainBackwardSums(const float* x, const float* r, const float* dy, float* dr, int64_t rows,
+void ChainBackwardSums(const float* x, ConstElements r, ConstElements dy, Elements dr, int64_t rows,
                        const ElementwiseChain& chain, const ChainSums& sums) {
   HWY_DYNAMIC_DISPATCH(BackwardSums)(x, r, dy, dr, rows, chain, sums);
 }
 
-void ChainBackwardInput(const float* x, const float* r, const float* dy, float* dx, int64_t rows,
-                        const ElementwiseChain& chain, const ChainInputGradient& input) {
+void ChainBackwardInput(const float* x, ConstElements r, ConstElements dy, Elements dx,
+                        int64_t rows, const ElementwiseChain& chain,
+                        const ChainInputGradient& input) {
   HWY_DYNAMIC_DISPATCH(BackwardInput)(x, r, dy, dx, rows, chain, input);
+}
+
+void ElementsToFloat(ConstElements from, float factor, float* to, int64_t count) {
+  HWY_DYNAMIC_DISPATCH(ToFloat)(from, factor, to, count);
+}
+
+void FloatToElements(const float* from, Elements to, int64_t count) {
+  HWY_DYNAMIC_DISPATCH(FromFloat)(from, to, count);
 }
 
 }  // namespace quantry::engine

@@ -7,19 +7,37 @@
 
 namespace quantry::engine {
 
-// The elementwise part of a layer as one pass over memory, on plain float arrays. A row holds the
-// channels of one pixel, as channels_last has it; channel c of a value x becomes
+// The elementwise part of a layer as one pass over memory. A row holds the channels of one pixel,
+// as channels_last has it; channel c of a value x becomes
 // - t = scale[c] * (x - mean[c]) + shift[c]: batch normalization, or with 1, 0 and 0 x itself;
 // - u = inner grid of t, where `has_inner`;
-// - v = u + r, where a second operand is given;
+// - v = u + operand_step * r, where a second operand is given;
 // - w = clamp(activation(v), low, high): ReLU, ReLU6, Clip, HardSwish, or nothing;
-// - y = outer grid of w, where `has_outer`.
+// - y = outer grid of w, where `has_outer`; its integers alone, where `gives_integers`.
+//
+// x is float32; the other arrays are float32 or bf16, and computed with in float32 either way.
 //
 // All kernels compute these numbers in the same way, so that what the backward pass computes again
 // is what the forward pass saw. They are single-threaded, work on rows [0, rows) of what they are
 // given, and pick the widest vector instructions of the machine at run time (Highway); results can
 // differ in the last bit between machines, not between runs. Thread-safe. Arrays don't overlap
 // unless said.
+
+// Elements of an array in memory. bf16: the upper 16 bits of a float32, rounded to the nearest,
+// halves to the even one. Integers up to 256 are exact in it.
+enum class ElementType { kFloat32, kBf16 };
+struct Elements {
+  void* data = nullptr;
+  ElementType type = ElementType::kFloat32;
+};
+struct ConstElements {
+  const void* data = nullptr;
+  ElementType type = ElementType::kFloat32;
+};
+
+// The array from element `first` on; null stays null.
+Elements From(Elements elements, int64_t first);
+ConstElements From(ConstElements elements, int64_t first);
 
 // Values on multiples of `step` between `low` and `high`; halves go to the even multiple, as in
 // ONNX's QuantizeLinear. NaN in x or in the grid gives NaN.
@@ -40,6 +58,8 @@ struct ElementwiseChain {
   const float* shift = nullptr;
   bool has_inner = false;
   bool has_outer = false;
+  bool gives_integers = false;  // with has_outer only: y counts in steps of the outer grid
+  float operand_step = 1;       // r counts in steps of this
   ChainActivation activation = ChainActivation::kNone;
   ChainGrid inner;
   ChainGrid outer;
@@ -71,7 +91,7 @@ void AccumulateMoments(const float* x, int64_t rows, int64_t channels,
                        const ChannelMoments& moments);
 
 // y of x and, where not null, r.
-void ChainForward(const float* x, const float* r, float* y, int64_t rows,
+void ChainForward(const float* x, ConstElements r, Elements y, int64_t rows,
                   const ElementwiseChain& chain);
 
 // The least and the greatest w: what an observer of the outer grid sees. NaN anywhere gives NaN.
@@ -79,27 +99,34 @@ struct ChainRange {
   float least;
   float most;
 };
-ChainRange ChainRangeOf(const float* x, const float* r, int64_t rows,
+ChainRange ChainRangeOf(const float* x, ConstElements r, int64_t rows,
                         const ElementwiseChain& chain);
 
 // With g the gradient that reaches t: adds the sums over rows of g and of g * (x - mean) per
-// channel, and writes the gradient of r (that of v) where `dr` is not null. The arrays are as those
-// of ChannelMoments.
+// channel, and writes the gradient of the operand (that of v) where `dr` is not null. `dy` is the
+// gradient of y itself, also where that is given as integers. The arrays are as those of
+// ChannelMoments.
 struct ChainSums {
   float* gradient;
   float* moment;
 };
-void ChainBackwardSums(const float* x, const float* r, const float* dy, float* dr, int64_t rows,
+void ChainBackwardSums(const float* x, ConstElements r, ConstElements dy, Elements dr, int64_t rows,
                        const ElementwiseChain& chain, const ChainSums& sums);
 
 // dx = scale[c] * (g - offset[c] - slope[c] * (x - mean[c])): what batch normalization with the
 // batch's own statistics gives, once the sums are known; with slope null: scale[c] * g. Periodic.
 struct ChainInputGradient {
+  const float* scale = nullptr;  // never null
   const float* offset = nullptr;
   const float* slope = nullptr;
 };
-void ChainBackwardInput(const float* x, const float* r, const float* dy, float* dx, int64_t rows,
-                        const ElementwiseChain& chain, const ChainInputGradient& input);
+void ChainBackwardInput(const float* x, ConstElements r, ConstElements dy, Elements dx,
+                        int64_t rows, const ElementwiseChain& chain,
+                        const ChainInputGradient& input);
+
+// Elements [first, first + count) of an array of either type as float32, and back.
+void ElementsToFloat(ConstElements from, float factor, float* to, int64_t count);
+void FloatToElements(const float* from, Elements to, int64_t count);
 
 }  // namespace quantry::engine
 

@@ -13,9 +13,11 @@ namespace {
 // the same, so that what one clips is not on the edge of the other.
 constexpr float kInnerSeen = 2.37f;
 constexpr float kOuterSeen = 3.19f;
+// Another grid than the inner one's: two values that cancel out are 0 or not by their last bits.
+constexpr float kOperandSeen = 2.91f;
 
 Value* AddGrid(Graph& graph, const std::string& name, Value* x, bool symmetric) {
-  const float seen = name == "inner" ? kInnerSeen : kOuterSeen;
+  const float seen = name == "outer" ? kOuterSeen : name == "in_r" ? kOperandSeen : kInnerSeen;
   const auto state = [&](const char* suffix, std::vector<int64_t> shape) {
     return graph.AddInitializer(name + suffix, at::full(shape, seen), InitializerRole::kBuffer);
   };
@@ -48,7 +50,59 @@ Value* AddActivation(Graph& graph, const std::string& activation, Value* x) {
   return graph.AddNode("Clip", "activation", {x, bound("min", 0), bound("max", 6)})->output();
 }
 
+Value* AddChain(Graph& graph, const ChainForm& form, Value* x, Value* r, int64_t channels) {
+  Value* value = x;
+  if (form.norm) value = AddNorm(graph, value, channels);
+  if (form.inner) value = AddGrid(graph, "inner", value, form.symmetric);
+  if (form.add) value = graph.AddNode("Add", "add", {value, r})->output();
+  if (!form.activation.empty()) value = AddActivation(graph, form.activation, value);
+  if (form.outer) value = AddGrid(graph, "outer", value, form.symmetric);
+  return value;
+}
+
+Value* AddWeight(Graph& graph, const LayerForm& form) {
+  const at::Tensor weight =
+      at::randn({form.out_channels, form.in_channels / form.groups, 3, 3}) * 0.1;
+  const auto state = [&](const char* suffix, const at::Tensor& tensor) {
+    return graph.AddInitializer(std::string("weight") + suffix, tensor, InitializerRole::kBuffer);
+  };
+  FakeQuantizeSpec spec = {.quantizer = "channel_wise_abs_max", .axis = 0, .is_weight = true};
+  const std::vector<Value*> inputs = {
+      graph.AddInitializer("weight", weight, InitializerRole::kParameter),
+      state(".scale", at::ones({form.out_channels})),
+      nullptr,
+      nullptr,
+      nullptr,
+      state(".initialized", at::ones({}))};
+  return graph.AddNode(kFakeQuantizeOp, "weight_grid", inputs, ToAttributes(spec))->output();
+}
+
 }  // namespace
+
+std::ostream& operator<<(std::ostream& out, const LayerForm& form) {
+  return out << form.chain << " of " << form.in_channels << " to " << form.out_channels << " in "
+             << form.groups << " groups, stride " << form.stride;
+}
+
+Graph LayerGraph(const LayerForm& form) {
+  Graph graph;
+  Value* x = graph.AddInput("x", {});
+  Value* r = form.chain.add ? graph.AddInput("r", {}) : nullptr;
+  x = AddGrid(graph, "in", x, form.chain.symmetric);
+  if (r != nullptr) r = AddGrid(graph, "in_r", r, form.chain.symmetric);
+  std::vector<Value*> inputs = {x, AddWeight(graph, form)};
+  if (!form.chain.norm) {
+    inputs.push_back(
+        graph.AddInitializer("bias", at::randn({form.out_channels}), InitializerRole::kParameter));
+  }
+  const AttributeMap attributes = {{"group", form.groups},
+                                   {"kernel_shape", std::vector<int64_t>{3, 3}},
+                                   {"pads", std::vector<int64_t>{1, 1, 1, 1}},
+                                   {"strides", std::vector<int64_t>{form.stride, form.stride}}};
+  Value* y = graph.AddNode("Conv", "convolution", inputs, attributes)->output();
+  graph.AddOutput(AddChain(graph, form.chain, y, r, form.out_channels));
+  return graph;
+}
 
 std::ostream& operator<<(std::ostream& out, const ChainForm& form) {
   return out << (form.norm ? "norm " : "") << (form.inner ? "inner " : "")
@@ -60,12 +114,7 @@ Graph ChainGraph(const ChainForm& form, int64_t channels) {
   Graph graph;
   Value* value = graph.AddInput("x", {});
   Value* r = form.add ? graph.AddInput("r", {}) : nullptr;
-  if (form.norm) value = AddNorm(graph, value, channels);
-  if (form.inner) value = AddGrid(graph, "inner", value, form.symmetric);
-  if (form.add) value = graph.AddNode("Add", "add", {value, r})->output();
-  if (!form.activation.empty()) value = AddActivation(graph, form.activation, value);
-  if (form.outer) value = AddGrid(graph, "outer", value, form.symmetric);
-  graph.AddOutput(value);
+  graph.AddOutput(AddChain(graph, form, value, r, channels));
   return graph;
 }
 

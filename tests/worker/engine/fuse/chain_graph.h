@@ -24,6 +24,20 @@ struct ChainForm {
 // of `channels` random elements; nodes "norm", "inner", "add", "activation", "outer".
 Graph ChainGraph(const ChainForm& form, int64_t channels);
 
+// A 3 x 3 convolution "convolution", padded by 1, with a bias where there is no norm, of what a
+// quantizer "in" gives, its weight quantized by "weight_grid", and behind it that chain. Parameters
+// "weight" and "bias" beside those of the chain.
+struct LayerForm {
+  ChainForm chain;
+  int64_t in_channels = 16;
+  int64_t out_channels = 16;
+  int64_t groups = 1;
+  int64_t stride = 1;
+
+  friend std::ostream& operator<<(std::ostream& out, const LayerForm& form);
+};
+Graph LayerGraph(const LayerForm& form);
+
 }  // namespace quantry::engine
 
 #endif  // QUANTRY_TESTS_WORKER_ENGINE_FUSE_CHAIN_GRAPH_H_

@@ -12,68 +12,16 @@
 #include <vector>
 
 #include "tests/worker/engine/fuse/chain_graph.h"
+#include "tests/worker/engine/fuse/fused_runs.h"
 #include "worker/engine/evaluate/executor.h"
 
 namespace quantry::engine {
 namespace {
 
-using Fusing = Executor::Fusing;
-
 constexpr double kTolerance = 2e-6;
 constexpr double kLargestStep = 2 * 3.19 / 127;  // of the graph's quantizers
 
 const EvaluateContext kTraining = {.phase = RunPhase::kTrain};
-
-std::unique_ptr<Executor> ExecutorOf(const Graph& graph, Fusing fusing) {
-  auto executor = Executor::Create(graph, fusing);
-  EXPECT_TRUE(executor.ok()) << executor.status();
-  return *std::move(executor);
-}
-
-// What a run gives: the output, and the gradients of all that has one.
-using Results = std::map<std::string, at::Tensor>;
-
-// Forward, and backward from `dy`.
-Results Train(const Graph& graph, std::vector<at::Tensor> inputs, const at::Tensor& dy,
-              const EvaluateContext& context, Fusing fusing) {
-  std::map<std::string, at::Tensor> leaves;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    inputs[i] = inputs[i].detach().requires_grad_(true);
-    leaves[graph.inputs()[i]->name()] = inputs[i];
-  }
-  for (Value* parameter : graph.initializers(InitializerRole::kParameter)) {
-    leaves[parameter->name()] = at::Tensor(parameter->tensor()).requires_grad_(true);
-    leaves[parameter->name()].mutable_grad().reset();
-  }
-  const auto outputs = ExecutorOf(graph, fusing)->Run(inputs, context);
-  EXPECT_TRUE(outputs.ok()) << outputs.status();
-  outputs->at(0).backward(dy.to(outputs->at(0).scalar_type()));
-  Results results = {{"y", outputs->at(0).detach()}};
-  for (const auto& [name, leaf] : leaves) {
-    results["d" + name] = leaf.grad().defined() ? leaf.grad().clone() : at::zeros_like(leaf);
-  }
-  return results;
-}
-
-// `graph` with the same quantizers, parameters and statistics in double.
-Graph InDouble(const Graph& graph) {
-  Graph clone = graph.Clone();
-  for (const char* name : {"gamma", "beta", "mean", "variance"}) {
-    Value* value = clone.FindValue(name);
-    if (value != nullptr) clone.SetTensor(value, value->tensor().detach().to(at::kDouble));
-  }
-  return clone;
-}
-
-double Distance(const at::Tensor& a, const at::Tensor& b) {
-  const double scale = std::max(1e-30, b.to(at::kDouble).abs().max().item<double>());
-  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>() / scale;
-}
-
-at::Tensor Pixels(std::vector<int64_t> sizes) {
-  const at::Tensor x = at::randn(sizes) * 2 + 0.5;
-  return sizes.size() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
-}
 
 using Case = std::tuple<ChainForm, int64_t>;
 
@@ -211,7 +159,8 @@ bool Accepts(const Graph& graph, const std::vector<at::Tensor>& inputs,
   const std::vector<Node*> order = graph.TopologicalOrder().value();
   const auto operators = FindFusedOperators(graph, order);
   EXPECT_EQ(operators.size(), 1);
-  std::vector<at::Tensor> given = inputs;
+  std::vector<RunValue> given;
+  for (const at::Tensor& input : inputs) given.push_back({.tensor = input});
   given.resize(2);
   return operators.size() == 1 && operators[0]->Accepts(given, context);
 }

@@ -1,0 +1,168 @@
+#include "worker/engine/fuse/layer_operator.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/worker/engine/fuse/chain_graph.h"
+#include "tests/worker/engine/fuse/fused_runs.h"
+
+namespace quantry::engine {
+namespace {
+
+constexpr double kForwardTolerance = 2e-6;
+constexpr double kBf16Tolerance = 3e-3;
+constexpr double kLargestStep = 2 * 3.19 / 127;  // of the graph's quantizers
+
+const EvaluateContext kTraining = {
+    .phase = RunPhase::kTrain, .observers_frozen = true, .precision = Precision::kBf16};
+
+// The root mean square of the differences, to that of `b`: bf16 rounds single values by up to 4e-3.
+double MeanDistance(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor exact = b.to(at::kDouble);
+  return ((a.to(at::kDouble) - exact).norm() / exact.norm()).item<double>();
+}
+
+class LayerOperatorTest : public testing::TestWithParam<LayerForm> {
+ protected:
+  void SetUp() override {
+    at::manual_seed(7);
+    graph_ = LayerGraph(form());
+    inputs_ = {Pixels({4, form().in_channels, 9, 7})};
+    const int64_t height = (9 - 1) / form().stride + 1;
+    const int64_t width = (7 - 1) / form().stride + 1;
+    const std::vector<int64_t> result = {4, form().out_channels, height, width};
+    if (form().chain.add) inputs_.push_back(Pixels(result));
+    dy_ = Pixels(result).to(at::kBFloat16).to(at::kFloat);
+    if (Bf16Convolution::Of({}) == nullptr) GTEST_SKIP() << "oneDNN has no bf16 here";
+  }
+
+  const LayerForm& form() const { return GetParam(); }
+
+  // The nodes one by one in double.
+  Results Reference(EvaluateContext context) const {
+    std::vector<at::Tensor> doubles;
+    for (const at::Tensor& input : inputs_) doubles.push_back(input.to(at::kDouble));
+    context.precision = Precision::kFloat64;
+    return Train(InDouble(graph_), doubles, dy_, context, Fusing::kOff);
+  }
+
+  void ExpectAsInDouble(const EvaluateContext& context) {
+    const Results theirs = Reference(context);
+    const Results ours = Train(graph_, inputs_, dy_, context, Fusing::kOn);
+    for (const auto& [name, tensor] : theirs) {
+      if (name == "y") continue;
+      EXPECT_LT(MeanDistance(ours.at(name), tensor), kBf16Tolerance) << name << ", " << form();
+    }
+    const at::Tensor difference = (ours.at("y").to(at::kDouble) - theirs.at("y")).abs();
+    const double most = theirs.at("y").abs().max().item<double>();
+    const at::Tensor others = difference > kForwardTolerance * most;
+    EXPECT_LE(others.sum().item<int64_t>(), difference.numel() / 100000) << form();
+    EXPECT_LT(difference.max().item<double>(), 1.01 * kLargestStep) << form();
+  }
+
+  Graph graph_;
+  std::vector<at::Tensor> inputs_;
+  at::Tensor dy_;
+};
+
+TEST_P(LayerOperatorTest, EqualsItsNodesInDouble) { ExpectAsInDouble(kTraining); }
+
+TEST_P(LayerOperatorTest, EqualsItsNodesInDoubleWithFrozenStatistics) {
+  EvaluateContext frozen = kTraining;
+  frozen.statistics_frozen = true;
+  ExpectAsInDouble(frozen);
+}
+
+TEST_P(LayerOperatorTest, KeepsTheStateThatItsNodesKeep) {
+  EvaluateContext looking = kTraining;
+  looking.observers_frozen = false;
+  const Graph other = graph_.Clone();
+  EvaluateContext exact = looking;
+  exact.precision = Precision::kFloat32;
+  for (int step = 0; step < 3; ++step) {
+    Train(graph_, inputs_, dy_, looking, Fusing::kOn);
+    Train(other, inputs_, dy_, exact, Fusing::kOff);
+    for (at::Tensor& input : inputs_) input = input * 1.25;
+  }
+  for (const Value* value : graph_.initializers(InitializerRole::kBuffer)) {
+    EXPECT_LT(Distance(value->tensor(), other.FindValue(value->name())->tensor()), 1e-5)
+        << value->name();
+  }
+}
+
+std::vector<LayerForm> Forms() {
+  std::vector<LayerForm> forms;
+  for (const ChainForm& chain :
+       std::vector<ChainForm>{{},
+                              {.activation = "HardSwish"},
+                              {.activation = "Relu6", .symmetric = false},
+                              {.inner = true, .add = true},
+                              {.add = true, .activation = "", .outer = false},
+                              {.activation = "", .outer = false},
+                              {.norm = false},
+                              {.norm = false, .activation = "", .outer = false},
+                              {.norm = false, .inner = true, .add = true, .activation = ""}}) {
+    forms.push_back({.chain = chain});
+    forms.push_back({.chain = chain, .in_channels = 24, .out_channels = 24, .groups = 24});
+    forms.push_back({.chain = chain, .in_channels = 3, .out_channels = 10, .stride = 2});
+  }
+  return forms;
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, LayerOperatorTest, testing::ValuesIn(Forms()));
+
+// The names of the nodes of each fused operator.
+std::vector<std::vector<std::string>> Fused(const Graph& graph) {
+  std::vector<std::vector<std::string>> names;
+  for (const auto& fused : FindFusedOperators(graph, graph.TopologicalOrder().value())) {
+    names.emplace_back();
+    for (const Node* node : fused->nodes()) names.back().push_back(node->name());
+  }
+  return names;
+}
+
+TEST(MatchLayer, TakesConvolutionAndChain) {
+  EXPECT_THAT(Fused(LayerGraph({})),
+              testing::UnorderedElementsAre(
+                  testing::ElementsAre("in"),
+                  testing::ElementsAre("weight_grid", "convolution", "norm", "activation", "outer"),
+                  testing::ElementsAre("norm", "activation", "outer")));
+}
+
+TEST(MatchLayer, LeavesWeightsThatAreNotQuantized) {
+  Graph graph = LayerGraph({});
+  graph.SetInput(graph.FindNode("convolution"), 1, graph.FindValue("weight"));
+  EXPECT_THAT(Fused(graph), testing::Not(testing::Contains(testing::Contains("convolution"))));
+}
+
+TEST(MatchLayer, LeavesWeightsThatOthersRead) {
+  Graph graph = LayerGraph({});
+  graph.AddOutput(graph.FindNode("weight_grid")->output());
+  EXPECT_THAT(Fused(graph), testing::Not(testing::Contains(testing::Contains("convolution"))));
+}
+
+TEST(LayerOperator, IsForRunsInBf16) {
+  const Graph graph = LayerGraph({});
+  for (const auto& fused : FindFusedOperators(graph, graph.TopologicalOrder().value())) {
+    if (fused->nodes().size() != 5) continue;
+    const RunValue integers = {.tensor = Pixels({2, 16, 5, 5}).round().to(at::kBFloat16),
+                               .step = 0.5f};
+    const bool bf16 = Bf16Convolution::Of({}) != nullptr;
+    EXPECT_EQ(fused->Accepts({integers, {}}, kTraining), bf16);
+    EXPECT_FALSE(fused->Accepts({RunValue{.tensor = Plain(integers)}, {}}, kTraining));
+    EvaluateContext float32 = kTraining;
+    float32.precision = Precision::kFloat32;
+    EXPECT_FALSE(fused->Accepts({integers, {}}, float32));
+    const RunValue small = {
+        .tensor = integers.tensor.slice(1, 0, 8).contiguous(at::MemoryFormat::ChannelsLast),
+        .step = 0.5f};
+    EXPECT_FALSE(fused->Accepts({small, {}}, kTraining)) << "the wrong number of channels";
+  }
+}
+
+}  // namespace
+}  // namespace quantry::engine

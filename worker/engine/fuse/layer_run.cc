@@ -1,0 +1,135 @@
+#include "worker/engine/fuse/layer_run.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <utility>
+
+namespace quantry::engine {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Per output channel, to go with weights.
+at::Tensor PerChannel(const std::vector<double>& values) {
+  return at::tensor(values, at::kFloat).view({-1, 1, 1, 1});
+}
+
+at::Tensor Bytes(size_t count) { return at::empty({static_cast<int64_t>(count)}, at::kByte); }
+
+class LayerFunction : public torch::autograd::Function<LayerFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            const c10::optional<at::Tensor>& bias,
+                            const c10::optional<at::Tensor>& r,
+                            const c10::optional<at::Tensor>& gamma,
+                            const c10::optional<at::Tensor>& beta, const at::Tensor& sums,
+                            const c10::intrusive_ptr<LayerRun>& run) {
+    // These get gradients; their values are in the run.
+    (void)weight;
+    (void)gamma;
+    (void)beta;
+    context->save_for_backward({x, r.value_or(at::Tensor()), sums});
+    context->saved_data["run"] = AsCapsule(run);
+    context->saved_data["bias"] = bias.has_value();
+    return ChainResult(sums, r.value_or(at::Tensor()), *run->chain);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list outputs) {
+    const variable_list saved = context->get_saved_variables();
+    const auto run = FromCapsule<LayerRun>(context->saved_data["run"]);
+    const at::Tensor& x = saved[0];
+    ChainGradients chain =
+        ChainGradientsOf(saved[2], saved[1], outputs[0], *run->chain, at::kBFloat16);
+    at::Tensor of_bias;
+    if (context->saved_data["bias"].toBool()) of_bias = run->BiasGradient(chain.affine);
+    at::Tensor of_x;
+    if (run->wants_input()) of_x = run->InputGradient(chain.x, x);
+    return {of_x,         run->WeightGradient(chain.x, x),
+            of_bias,      chain.r,
+            chain.gamma,  chain.beta,
+            at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+LayerRun::LayerRun(const ConvolutionShape& shape, float input_step,
+                   std::vector<double> weight_steps)
+    : shape_(shape),
+      convolution_(Bf16Convolution::Of(shape)),
+      input_step_(static_cast<double>(input_step)),
+      weight_steps_(std::move(weight_steps)) {}
+
+at::Tensor LayerRun::Convolve(const at::Tensor& x, const at::Tensor& weight) {
+  const bool wants_gradients = at::GradMode::is_enabled();
+  wants_input_ = wants_gradients && x.requires_grad();
+  const at::NoGradGuard no_grad;
+  const at::Tensor integers = weight.div(PerChannel(weight_steps_)).round_().contiguous();
+  const at::Tensor packed = Bytes(convolution_->ForwardWeightBytes());
+  convolution_->PackForward(integers.data_ptr<float>(), packed.data_ptr());
+  if (wants_input_) {
+    backward_weights_ = Bytes(convolution_->BackwardWeightBytes());
+    convolution_->PackBackward(integers.data_ptr<float>(), backward_weights_.data_ptr());
+  }
+  const auto [height, width] = shape_.Result();
+  at::Tensor sums = at::empty({shape_.batch, shape_.out_channels, height, width}, at::kFloat,
+                              at::MemoryFormat::ChannelsLast);
+  convolution_->Forward(x.data_ptr(), packed.data_ptr(), sums.data_ptr<float>());
+  return sums;
+}
+
+std::vector<double> LayerRun::factor() const {
+  std::vector<double> factor = weight_steps_;
+  for (double& value : factor) value *= input_step_;
+  return factor;
+}
+
+at::Tensor LayerRun::InputGradient(const at::Tensor& h, const at::Tensor& x) const {
+  at::Tensor gradient = at::empty_like(x);
+  convolution_->BackwardInput(h.data_ptr(), backward_weights_.data_ptr(), gradient.data_ptr());
+  return gradient;
+}
+
+at::Tensor LayerRun::WeightGradient(const at::Tensor& h, const at::Tensor& x) const {
+  at::Tensor gradient = at::empty(
+      {shape_.out_channels, shape_.in_channels / shape_.groups, shape_.kernel[0], shape_.kernel[1]},
+      at::kFloat);
+  convolution_->BackwardWeights(x.data_ptr(), h.data_ptr(), gradient.data_ptr<float>());
+  std::vector<double> factor = weight_steps_;
+  for (double& value : factor) value = input_step_ / value;
+  return gradient.mul_(PerChannel(factor));
+}
+
+at::Tensor LayerRun::BiasGradient(const std::vector<double>& of_affine) const {
+  const bool norm = !chain->inverse_deviation.empty();
+  const at::Tensor sums = at::tensor(of_affine, at::kFloat);
+  if (!norm) return sums;
+  // The batch's own mean takes away whatever a bias adds.
+  if (chain->batch_statistics) return at::zeros_like(sums);
+  std::vector<double> slope = factor();
+  for (size_t c = 0; c < slope.size(); ++c) {
+    slope[c] = static_cast<double>(chain->scale[c]) / slope[c];
+  }
+  return sums * at::tensor(slope, at::kFloat);
+}
+
+RunValue RunLayer(const LayerTensors& tensors, const at::Tensor& sums,
+                  const c10::intrusive_ptr<LayerRun>& run) {
+  bool wanted = false;
+  for (const at::Tensor* tensor :
+       {&tensors.x, &tensors.weight, &tensors.bias, &tensors.r, &tensors.gamma, &tensors.beta}) {
+    wanted = wanted || WantsGradient(*tensor);
+  }
+  const ChainRun& chain = *run->chain;
+  const at::Tensor y =
+      at::GradMode::is_enabled() && wanted
+          ? LayerFunction::apply(tensors.x, tensors.weight, IfDefined(tensors.bias),
+                                 IfDefined(tensors.r), IfDefined(tensors.gamma),
+                                 IfDefined(tensors.beta), sums, run)
+          : ChainResult(sums, tensors.r, chain);
+  return {.tensor = y, .step = chain.chain.gives_integers ? chain.chain.outer.step : 0};
+}
+
+}  // namespace quantry::engine

@@ -1,0 +1,54 @@
+#ifndef QUANTRY_WORKER_ENGINE_FUSE_PREPARE_CHAIN_H_
+#define QUANTRY_WORKER_ENGINE_FUSE_PREPARE_CHAIN_H_
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/MemoryFormat.h>
+
+#include <vector>
+
+#include "worker/engine/fuse/chain_nodes.h"
+#include "worker/engine/fuse/chain_run.h"
+#include "worker/engine/fuse/run_value.h"
+#include "worker/engine/ops/operator.h"
+
+namespace quantry::engine {
+
+// What a chain works on in one run.
+struct ChainInputs {
+  at::Tensor x;  // float32, rows of channels in memory
+  RunValue r;    // laid out as x; undefined without an operand
+  // Where x is what an integer convolution gives: of channel c the value is factor[c] * x +
+  // bias[c], and the gradient that is wanted is that of x times `gradient_factor`. Empty: x is the
+  // value.
+  std::vector<double> factor = {};
+  std::vector<double> bias = {};
+  double gradient_factor = 1;
+};
+
+// The numbers of this run; observers and running statistics are brought up to date. Gives integers
+// where the run's precision and the outer grid allow them.
+c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
+                                          const ElementwiseChain& activation,
+                                          const ChainInputs& inputs,
+                                          const EvaluateContext& context);
+
+// The layout in which a row of memory holds the channels of one place; no value where there is
+// none for the tensor's rank.
+c10::optional<at::MemoryFormat> RowFormat(const at::Tensor& x);
+
+// Whether a run is one that chains can do at all.
+bool IsRunForChains(const EvaluateContext& context);
+// Whether a norm's tensors are what the kernels read, for `channels` channels. Null: there is none.
+bool NormFits(const Node* norm, int64_t channels);
+
+// Input `index` of a node, an initializer; undefined where the node is null.
+at::Tensor InitializerOf(const Node* node, size_t index);
+
+// Input `index` of the values that are initializers, others undefined.
+std::vector<at::Tensor> InitializersOf(const Node& node);
+
+std::vector<double> AsDoubles(const at::Tensor& tensor);
+
+}  // namespace quantry::engine
+
+#endif  // QUANTRY_WORKER_ENGINE_FUSE_PREPARE_CHAIN_H_
