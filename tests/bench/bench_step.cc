@@ -33,7 +33,7 @@
 #include "worker/engine/train/parameter_groups.h"
 #include "worker/engine/train/train_options.h"
 #include "worker/engine/zoo/zoo.h"
-#include "worker/trainer/openmp_policy.h"
+#include "worker/trainer/process_policy.h"
 
 namespace quantry::engine {
 namespace {
@@ -147,7 +147,7 @@ absl::Status Serve(Stepper& stepper) {
 }
 
 int Main(int argc, char** argv) {
-  trainer::UsePassiveOpenMpWaiting(argv);
+  trainer::UseTrainingPolicies(argv);
   Options options;
   CLI::App app("Training steps of one network on request, timed");
   app.add_option("--model", options.model, "a network of the zoo");

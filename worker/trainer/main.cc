@@ -5,7 +5,7 @@
 
 #include "worker/trainer/dataset_command.h"
 #include "worker/trainer/inspect_command.h"
-#include "worker/trainer/openmp_policy.h"
+#include "worker/trainer/process_policy.h"
 #include "worker/trainer/run_command.h"
 
 namespace {
@@ -67,7 +67,7 @@ int PrintDevices() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  quantry::trainer::UsePassiveOpenMpWaiting(argv);
+  quantry::trainer::UseTrainingPolicies(argv);
   CLI::App app("Trains and quantizes one model.", "quantry-trainer");
   app.set_version_flag("--version", "quantry-trainer " QUANTRY_VERSION);
   app.require_subcommand(0, 1);

@@ -1,6 +1,7 @@
 #include "worker/engine/fuse/layer_operator.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <memory>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "worker/engine/ops/batch_normalization.h"
 #include "worker/engine/ops/fake_quantize.h"
 #include "worker/engine/ops/window.h"
+#include "worker/engine/quant/cpu_kernels.h"
 
 namespace quantry::engine {
 namespace {
@@ -26,14 +28,49 @@ bool GivesIntegers(const Node& node) {
          spec.quantizer != "dorefa";
 }
 
-at::Tensor EvaluateWeight(const Node& grid, const EvaluateContext& context) {
-  return FindOperator(kFakeQuantizeOp)->evaluate(grid, InitializersOf(grid), context).at(0);
+// One step for each of `channels` output channels.
+std::vector<double> PerChannel(const at::Tensor& steps, int64_t channels) {
+  return AsDoubles(steps.dim() == 0 ? steps.expand({channels}) : steps);
 }
 
-// One step for each of `channels` output channels.
-std::vector<double> StepsOf(const Node& weight_grid, int64_t channels) {
-  const at::Tensor steps = EvaluationQParams(weight_grid).step;
-  return AsDoubles(steps.dim() == 0 ? steps.expand({channels}) : steps);
+// Whether the quantizer's threshold is the largest magnitude of the very weight. Then none is
+// clipped, and the gradient of the quantized weight is that of the weight.
+bool ReachesAll(const FakeQuantizeSpec& spec) {
+  return (spec.quantizer == "abs_max" || spec.quantizer == "channel_wise_abs_max") && !spec.pact &&
+         spec.rounding == Rounding::kHalfToEven && spec.gradient == InputGradient::kMasked;
+}
+
+// [C, 1]: the largest magnitude of each output channel.
+at::Tensor Magnitudes(const at::Tensor& weight) {
+  at::Tensor magnitudes = at::empty({weight.size(0), 1}, at::kFloat);
+  const int64_t row = weight.numel() / weight.size(0);
+  const float* values = weight.data_ptr<float>();
+  float* to = magnitudes.data_ptr<float>();
+  at::parallel_for(0, weight.size(0), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) to[c] = AbsMax(values + c * row, row);
+  });
+  return magnitudes;
+}
+
+// What a run convolves with: whole numbers times steps, up to rounding, whose gradient is passed on
+// to the parameter.
+struct WeightOnGrid {
+  at::Tensor values;
+  std::vector<double> steps;
+};
+
+WeightOnGrid WeightFor(const Node& grid, const EvaluateContext& context) {
+  const at::Tensor weight = InitializerOf(&grid, kFakeQuantizeX);
+  const std::vector<at::Tensor> inputs = InitializersOf(grid);
+  if (ReachesAll(SpecOf(grid)) && weight.is_contiguous()) {
+    const at::NoGradGuard no_grad;
+    const QParams qparams = QParamsByRange(
+        grid, inputs, [&] { return Magnitudes(weight.detach()); }, context);
+    return {weight, PerChannel(qparams.step, weight.size(0))};
+  }
+  const at::Tensor values =
+      FindOperator(kFakeQuantizeOp)->evaluate(grid, inputs, context).at(0).contiguous();
+  return {values, PerChannel(EvaluationQParams(grid).step, weight.size(0))};
 }
 
 }  // namespace
@@ -120,17 +157,16 @@ RunValue LayerOperator::Run(absl::Span<const RunValue> inputs,
     operand.tensor = operand.tensor.contiguous(at::MemoryFormat::ChannelsLast);
   }
   const ConvolutionShape shape = ShapeFor(x.tensor);
-  const at::Tensor weight = EvaluateWeight(*layer_.weight_grid, context);
-  const std::vector<double> steps = StepsOf(*layer_.weight_grid, shape.out_channels);
-  auto run = c10::make_intrusive<LayerRun>(shape, x.step, steps);
+  const WeightOnGrid weight = WeightFor(*layer_.weight_grid, context);
+  auto run = c10::make_intrusive<LayerRun>(shape, x.step, weight.steps);
   const at::Tensor bias = InitializerOf(layer_.convolution, 2);
-  const at::Tensor sums = run->Convolve(x.tensor, weight);
+  const at::Tensor sums = run->Convolve(x.tensor, weight.values);
   ChainInputs chain = {.x = sums, .r = operand, .factor = run->factor()};
   if (bias.defined()) chain.bias = AsDoubles(bias);
   chain.gradient_factor = 1.0 / static_cast<double>(x.step);
   run->chain = PrepareChain(layer_.chain, activation_, chain, context);
   return RunLayer({.x = x.tensor,
-                   .weight = weight,
+                   .weight = weight.values,
                    .bias = bias,
                    .r = operand.tensor,
                    .gamma = InitializerOf(layer_.chain.norm, kBatchNormGamma),

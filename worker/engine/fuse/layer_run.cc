@@ -1,6 +1,7 @@
 #include "worker/engine/fuse/layer_run.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <utility>
@@ -66,12 +67,21 @@ at::Tensor LayerRun::Convolve(const at::Tensor& x, const at::Tensor& weight) {
   const bool wants_gradients = at::GradMode::is_enabled();
   wants_input_ = wants_gradients && x.requires_grad();
   const at::NoGradGuard no_grad;
-  const at::Tensor integers = weight.div(PerChannel(weight_steps_)).round_().contiguous();
+  const at::Tensor integers = at::empty(weight.sizes(), at::kBFloat16);
+  const int64_t row = weight.numel() / shape_.out_channels;
+  const float* values = weight.data_ptr<float>();
+  const Elements counts = MutableElementsOf(integers);
+  at::parallel_for(0, shape_.out_channels, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      const auto step = static_cast<float>(weight_steps_[static_cast<size_t>(c)]);
+      CountSteps(values + c * row, step, From(counts, c * row), row);
+    }
+  });
   const at::Tensor packed = Bytes(convolution_->ForwardWeightBytes());
-  convolution_->PackForward(integers.data_ptr<float>(), packed.data_ptr());
+  convolution_->PackForward(integers.data_ptr(), packed.data_ptr());
   if (wants_input_) {
     backward_weights_ = Bytes(convolution_->BackwardWeightBytes());
-    convolution_->PackBackward(integers.data_ptr<float>(), backward_weights_.data_ptr());
+    convolution_->PackBackward(integers.data_ptr(), backward_weights_.data_ptr());
   }
   const auto [height, width] = shape_.Result();
   at::Tensor sums = at::empty({shape_.batch, shape_.out_channels, height, width}, at::kFloat,

@@ -24,8 +24,9 @@ class LayerRun : public torch::CustomClassHolder {
   // `weight_steps`: one per output channel.
   LayerRun(const ConvolutionShape& shape, float input_step, std::vector<double> weight_steps);
 
-  // The convolution of the whole numbers, float32: of x, bf16, and of `weight`, float32, which is
-  // divided by its steps. Keeps the weights for the backward pass if that will need them.
+  // The convolution of the whole numbers, float32: of x, bf16, and of `weight`, float32 and
+  // contiguous, of which its steps are counted. Keeps the weights for the backward pass if that
+  // will need them.
   at::Tensor Convolve(const at::Tensor& x, const at::Tensor& weight);
 
   // What that counts: s * w[c].

@@ -21,8 +21,8 @@ struct RunValue {
 
 inline constexpr float kLargestInteger = 256;
 
-// Whether the only output of a node of this operator consists of values of its first input, whatever
-// these are, and it can pick them from bf16 as well: then integers stay integers.
+// Whether the only output of a node of this operator consists of values of its first input,
+// whatever these are, and it can pick them from bf16 as well: then integers stay integers.
 bool KeepsGrid(absl::string_view op);
 
 // The value itself, float32 where it was integers. Differentiable.

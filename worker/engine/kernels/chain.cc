@@ -350,6 +350,13 @@ void FromFloat(const float* from, Elements to, int64_t count) {
   ForEachVector(count, kMostLanes, body, body);
 }
 
+void Count(const float* from, float step, Elements to, int64_t count) {
+  const auto body = [&](auto d, int64_t i, int64_t) HWY_ATTR {
+    Store(hn::Round(hn::Div(hn::LoadU(d, from + i), hn::Set(d, step))), d, to, i);
+  };
+  ForEachVector(count, kMostLanes, body, body);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace quantry::engine
 HWY_AFTER_NAMESPACE();
@@ -368,6 +375,7 @@ HWY_EXPORT(BackwardSums);
 HWY_EXPORT(BackwardInput);
 HWY_EXPORT(ToFloat);
 HWY_EXPORT(FromFloat);
+HWY_EXPORT(Count);
 
 namespace {
 
@@ -442,6 +450,10 @@ void ElementsToFloat(ConstElements from, float factor, float* to, int64_t count)
 
 void FloatToElements(const float* from, Elements to, int64_t count) {
   HWY_DYNAMIC_DISPATCH(FromFloat)(from, to, count);
+}
+
+void CountSteps(const float* from, float step, Elements to, int64_t count) {
+  HWY_DYNAMIC_DISPATCH(Count)(from, step, to, count);
 }
 
 }  // namespace quantry::engine

@@ -127,6 +127,8 @@ void ChainBackwardInput(const float* x, ConstElements r, ConstElements dy, Eleme
 // Elements [first, first + count) of an array of either type as float32, and back.
 void ElementsToFloat(ConstElements from, float factor, float* to, int64_t count);
 void FloatToElements(const float* from, Elements to, int64_t count);
+// How many steps each element is, to the nearest whole number, halves to the even one.
+void CountSteps(const float* from, float step, Elements to, int64_t count);
 
 }  // namespace quantry::engine
 

@@ -89,12 +89,12 @@ size_t Bf16Convolution::BackwardWeightBytes() const {
   return passes_->input_desc.weights_desc().get_size();
 }
 
-void Bf16Convolution::PackForward(const float* weights, void* packed) const {
+void Bf16Convolution::PackForward(const void* weights, void* packed) const {
   Reorder(Wrap(passes_->d.plain_weights, weights),
           Wrap(passes_->forward_desc.weights_desc(), packed));
 }
 
-void Bf16Convolution::PackBackward(const float* weights, void* packed) const {
+void Bf16Convolution::PackBackward(const void* weights, void* packed) const {
   Reorder(Wrap(passes_->d.plain_weights, weights),
           Wrap(passes_->input_desc.weights_desc(), packed));
 }

@@ -44,11 +44,11 @@ class Bf16Convolution {
   ~Bf16Convolution();
 
   // Weights in the layouts that the passes read fastest: bytes of each, and how they come to be
-  // from float32 ones, which are rounded.
+  // from bf16 ones in their plain layout.
   size_t ForwardWeightBytes() const;
   size_t BackwardWeightBytes() const;
-  void PackForward(const float* weights, void* packed) const;
-  void PackBackward(const float* weights, void* packed) const;
+  void PackForward(const void* weights, void* packed) const;
+  void PackBackward(const void* weights, void* packed) const;
 
   // x is bf16, y float32.
   void Forward(const void* x, const void* packed, float* y) const;

@@ -13,6 +13,10 @@ Dims WeightDims(const ConvolutionShape& shape) {
   return {shape.groups, shape.out_channels / shape.groups, in, shape.kernel[0], shape.kernel[1]};
 }
 
+Layout PlainLayout(const ConvolutionShape& shape) {
+  return shape.groups == 1 ? Layout::oihw : Layout::goihw;
+}
+
 }  // namespace
 
 const dnnl::engine& OneDnnEngine() {
@@ -51,8 +55,8 @@ ConvolutionArrays::ConvolutionArrays(const ConvolutionShape& shape)
          Layout::nhwc),
       weights(WeightDims(shape), Type::bf16, Layout::any),
       dweights(WeightDims(shape), Type::f32, Layout::any),
-      plain_weights(WeightDims(shape), Type::f32,
-                    shape.groups == 1 ? Layout::oihw : Layout::goihw) {}
+      plain_gradient(WeightDims(shape), Type::f32, PlainLayout(shape)),
+      plain_weights(WeightDims(shape), Type::bf16, PlainLayout(shape)) {}
 
 // oneDNN 3 has done away with the descriptions of operations that oneDNN 2 makes a primitive of.
 dnnl::convolution_forward::primitive_desc ForwardOf(const ConvolutionShape& shape,

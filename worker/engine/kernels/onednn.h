@@ -23,11 +23,12 @@ dnnl::memory::dims DimsOf(const std::array<int64_t, 2>& values);
 // oneDNN counts elements left out between two of the kernel.
 dnnl::memory::dims DilationsOf(const ConvolutionShape& shape);
 
-// What the arrays of a convolution hold. `weights` and `dweights` leave the layout to oneDNN.
+// What the arrays of a convolution hold. `weights` and `dweights` leave the layout to oneDNN; in
+// the plain one gradients are float32, weights bf16.
 struct ConvolutionArrays {
   explicit ConvolutionArrays(const ConvolutionShape& shape);
 
-  dnnl::memory::desc x, y, dy, weights, dweights, plain_weights;
+  dnnl::memory::desc x, y, dy, weights, dweights, plain_gradient, plain_weights;
 };
 
 dnnl::convolution_forward::primitive_desc ForwardOf(const ConvolutionShape& shape,

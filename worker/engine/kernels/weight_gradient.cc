@@ -74,7 +74,7 @@ class WeightsPass {
                    {DNNL_ARG_DIFF_WEIGHTS, result},
                    {DNNL_ARG_SCRATCHPAD, dnnl::memory(desc_.scratchpad_desc(), OneDnnEngine())}});
     OneDnnStream().wait();
-    Reorder(result, Wrap(d_.plain_weights, dweights));
+    Reorder(result, Wrap(d_.plain_gradient, dweights));
   }
 
  private:
@@ -167,8 +167,8 @@ class MatrixProduct : public WeightGradient {
     if (ordered) return;
     const ConvolutionArrays arrays(shape_);
     const dnnl::memory::desc channels_last(
-        arrays.plain_weights.dims(), dnnl::memory::data_type::f32, dnnl::memory::format_tag::ohwi);
-    Reorder(Wrap(channels_last, product), Wrap(arrays.plain_weights, dweights));
+        arrays.plain_gradient.dims(), dnnl::memory::data_type::f32, dnnl::memory::format_tag::ohwi);
+    Reorder(Wrap(channels_last, product), Wrap(arrays.plain_gradient, dweights));
   }
 
  private:

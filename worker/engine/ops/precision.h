@@ -7,12 +7,12 @@
 namespace quantry::engine {
 
 // What sums of products (convolutions and matrix products) are computed in while training, forward
-// and backward. Parameters, optimizer, activations, statistics and quantizers are float32 whatever
-// stands here, and so is all evaluation.
+// and backward. Parameters, optimizer, statistics and quantizers are float32 whatever stands here, and
+// so is all evaluation.
 enum class Precision {
   kFloat32 = 1,
-  // Operands are rounded to bfloat16 (8 significant bits, float32's range); sums within a product
-  // are float32, results are rounded once more.
+  // Operands are bfloat16 (8 significant bits, float32's range), sums within a product float32. What
+  // is quantized runs on its integers, which are exact in it (fuse/layer_operator.h).
   kBf16 = 2,
   // Operands are float32; products and their sums, and the sums of batch normalization, are
   // float64 and rounded to float32 at the end. So results do not show in which order was added up:

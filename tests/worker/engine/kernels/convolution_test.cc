@@ -70,7 +70,7 @@ TEST_P(ConvolutionTest, OfIntegersIsExact) {
   const at::Tensor expected = Reference(x_.to(at::kDouble), weight_.to(at::kDouble));
   at::Tensor y = at::empty(expected.sizes(), at::kFloat, at::MemoryFormat::ChannelsLast);
   const at::Tensor packed = Bytes(convolution_->ForwardWeightBytes());
-  convolution_->PackForward(weight_.data_ptr<float>(), packed.data_ptr());
+  convolution_->PackForward(weight_.to(at::kBFloat16).data_ptr(), packed.data_ptr());
   convolution_->Forward(x_.data_ptr(), packed.data_ptr(), y.data_ptr<float>());
   EXPECT_TRUE(at::equal(y.to(at::kDouble), expected));
 }
@@ -78,7 +78,7 @@ TEST_P(ConvolutionTest, OfIntegersIsExact) {
 TEST_P(ConvolutionTest, GradientOfTheInput) {
   at::Tensor dx = at::empty_like(x_);
   const at::Tensor packed = Bytes(convolution_->BackwardWeightBytes());
-  convolution_->PackBackward(weight_.data_ptr<float>(), packed.data_ptr());
+  convolution_->PackBackward(weight_.to(at::kBFloat16).data_ptr(), packed.data_ptr());
   convolution_->BackwardInput(dy_.data_ptr(), packed.data_ptr(), dx.data_ptr());
   EXPECT_LT(Distance(dx, ReferenceGradients()[0]), kBf16Tolerance);
 }

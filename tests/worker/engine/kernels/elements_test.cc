@@ -46,6 +46,13 @@ TEST(Elements, AreMultipliedAsFloats) {
   EXPECT_TRUE(at::equal(floats, halves.to(at::kFloat) * at::tensor(0.3f)));
 }
 
+TEST(Elements, AreCountedInSteps) {
+  const at::Tensor x = at::cat({at::randn({100}), at::tensor({0.25f, 0.75f, -0.25f, 63.5f})});
+  at::Tensor counts = at::empty(x.sizes(), at::kBFloat16);
+  CountSteps(x.data_ptr<float>(), 0.5f, {counts.data_ptr(), ElementType::kBf16}, x.numel());
+  EXPECT_TRUE(at::equal(counts.to(at::kFloat), (x / 0.5).round()));
+}
+
 TEST(Elements, FromCountsElements) {
   float floats[3] = {1, 2, 3};
   EXPECT_EQ(From(Elements{floats}, 2).data, floats + 2);
