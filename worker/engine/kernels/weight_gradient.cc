@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "worker/engine/kernels/depthwise_gradient.h"
 #include "worker/engine/kernels/onednn.h"
 
 namespace quantry::engine {
@@ -237,12 +238,62 @@ class MatrixProduct : public WeightGradient {
   dnnl::matmul pass_;
 };
 
+// The gradient of depthwise weights. oneDNN has a fast way only for some of them (3 x 3); its other
+// one takes a hundred times as long.
+class Depthwise : public WeightGradient {
+ public:
+  explicit Depthwise(const ConvolutionShape& shape)
+      : shape_(shape),
+        parts_(std::min<int64_t>(shape.batch, omp_get_max_threads())),
+        places_(shape.kernel[0] * shape.kernel[1]) {}
+
+  void Run(const void* x, const void* dy, float* dweights) const override {
+    const int64_t channels = shape_.out_channels;
+    std::vector<float> sums(static_cast<size_t>(parts_ * places_ * channels));
+    const int64_t blocks = (channels + kBlock - 1) / kBlock;
+#pragma omp parallel for
+    for (int64_t task = 0; task < parts_ * blocks; ++task) {
+      SumPart(static_cast<const uint16_t*>(x), static_cast<const uint16_t*>(dy), task / blocks,
+              task % blocks * kBlock, sums.data());
+    }
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t place = 0; place < places_; ++place) {
+        float sum = 0;
+        for (int64_t part = 0; part < parts_; ++part) {
+          sum += sums[static_cast<size_t>((part * places_ + place) * channels + c)];
+        }
+        dweights[c * places_ + place] = sum;
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t kBlock = 64;  // channels of a task
+
+  void SumPart(const uint16_t* x, const uint16_t* dy, int64_t part, int64_t channel,
+               float* sums) const {
+    const int64_t first = part * shape_.batch / parts_;
+    const int64_t pictures = (part + 1) * shape_.batch / parts_ - first;
+    const auto [height, width] = shape_.Result();
+    DepthwiseWeightSums(shape_,
+                        x + first * shape_.picture[0] * shape_.picture[1] * shape_.in_channels,
+                        dy + first * height * width * shape_.out_channels, pictures, channel,
+                        std::min(kBlock, shape_.out_channels - channel),
+                        sums + part * places_ * shape_.out_channels);
+  }
+
+  ConvolutionShape shape_;
+  int64_t parts_;
+  int64_t places_;
+};
+
 // What a kernel sees in all is written and read once more: it has to stay in the caches.
 constexpr int64_t kMostBytesSeen = 6 << 20;
 
 }  // namespace
 
 std::unique_ptr<const WeightGradient> MakeWeightGradient(const ConvolutionShape& shape) {
+  if (IsDepthwise(shape)) return std::make_unique<const Depthwise>(shape);
   const bool plain = MatrixProduct::SeesPlain(shape);
   if (shape.groups == 1 && (plain || MatrixProduct::BytesSeen(shape) <= kMostBytesSeen)) {
     return std::make_unique<const MatrixProduct>(shape);

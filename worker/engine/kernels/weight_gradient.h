@@ -15,7 +15,7 @@ class WeightGradient {
   virtual void Run(const void* x, const void* dy, float* dweights) const = 0;
 };
 
-// The faster one of two ways for `shape`. Throws dnnl::error where there is none.
+// The fastest of three ways for `shape`. Throws dnnl::error where there is none.
 std::unique_ptr<const WeightGradient> MakeWeightGradient(const ConvolutionShape& shape);
 
 }  // namespace quantry::engine

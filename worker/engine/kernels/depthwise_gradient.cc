@@ -1,0 +1,119 @@
+// The kernel of depthwise_gradient.h, compiled once per instruction set by Highway.
+
+// They have nothing for this loop beyond the level below.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "worker/engine/kernels/depthwise_gradient.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+// Only after foreach_target.h.
+#include <algorithm>
+
+#include "hwy/highway.h"
+#include "worker/engine/kernels/depthwise_gradient.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace quantry::engine {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D>
+HWY_INLINE hn::Vec<D> LoadBf16(D d, const uint16_t* from) {
+  const hn::Rebind<uint16_t, D> halves;
+  const hn::Rebind<uint32_t, D> bits;
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(halves, from))));
+}
+
+// The columns of dy whose window has column `offset` of x inside: [first, end).
+struct Columns {
+  Columns(int64_t offset, int64_t stride, int64_t width, int64_t x_width)
+      : first(offset >= 0 ? 0 : (-offset + stride - 1) / stride),
+        end(std::min(width, x_width > offset ? (x_width - 1 - offset) / stride + 1 : 0)) {}
+
+  int64_t first;
+  int64_t end;
+};
+
+// One row of the kernel and one row of dy, for the channels of a vector.
+template <class D>
+HWY_INLINE void AddRow(D d, const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
+                       float* sums) {
+  const int64_t channels = shape.out_channels;
+  const int64_t width = shape.Result()[1];
+  const int64_t stride = shape.strides[1];
+  for (int64_t j = 0; j < shape.kernel[1]; ++j) {
+    const int64_t offset = j * shape.dilations[1] - shape.begin[1];
+    const Columns columns(offset, stride, width, shape.picture[1]);
+    // Two sums, so that one addition need not wait for the other.
+    auto even = hn::Zero(d);
+    auto odd = hn::Zero(d);
+    int64_t column = columns.first;
+    const auto product = [&](int64_t at, hn::Vec<D> sum) HWY_ATTR {
+      return hn::MulAdd(LoadBf16(d, dy + at * channels),
+                        LoadBf16(d, x + (at * stride + offset) * channels), sum);
+    };
+    for (; column + 1 < columns.end; column += 2) {
+      even = product(column, even);
+      odd = product(column + 1, odd);
+    }
+    if (column < columns.end) even = product(column, even);
+    float* to = sums + j * channels;
+    hn::StoreU(hn::Add(hn::LoadU(d, to), hn::Add(even, odd)), d, to);
+  }
+}
+
+template <class D>
+HWY_INLINE void AddAll(D d, const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
+                       int64_t pictures, float* sums) {
+  const int64_t channels = shape.out_channels;
+  const auto [height, width] = shape.Result();
+  const int64_t x_row = shape.picture[1] * channels;
+  for (int64_t row = 0; row < pictures * height; ++row) {
+    const int64_t top = row % height * shape.strides[0] - shape.begin[0];
+    const uint16_t* picture = x + row / height * shape.picture[0] * x_row;
+    for (int64_t i = 0; i < shape.kernel[0]; ++i) {
+      const int64_t y = top + i * shape.dilations[0];
+      if (y < 0 || y >= shape.picture[0]) continue;
+      AddRow(d, shape, picture + y * x_row, dy + row * width * channels,
+             sums + i * shape.kernel[1] * channels);
+    }
+  }
+}
+
+void WeightSums(const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
+                int64_t pictures, int64_t first_channel, int64_t channels, float* sums) {
+  const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 1> single;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t k = 0; k < shape.kernel[0] * shape.kernel[1]; ++k) {
+    std::fill_n(sums + k * shape.out_channels + first_channel, channels, 0.0f);
+  }
+  const int64_t end = first_channel + channels;
+  int64_t c = first_channel;
+  for (; c + lanes <= end; c += lanes) AddAll(d, shape, x + c, dy + c, pictures, sums + c);
+  for (; c < end; ++c) AddAll(single, shape, x + c, dy + c, pictures, sums + c);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace quantry::engine
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+namespace quantry::engine {
+
+HWY_EXPORT(WeightSums);
+
+bool IsDepthwise(const ConvolutionShape& shape) {
+  return shape.groups > 1 && shape.groups == shape.in_channels &&
+         shape.groups == shape.out_channels;
+}
+
+void DepthwiseWeightSums(const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
+                         int64_t pictures, int64_t first_channel, int64_t channels, float* sums) {
+  HWY_DYNAMIC_DISPATCH(WeightSums)(shape, x, dy, pictures, first_channel, channels, sums);
+}
+
+}  // namespace quantry::engine
+#endif  // HWY_ONCE
