@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Speed and accuracy of training with each training.precision on this machine.
 
-Trains networks on glyphs for the same steps with float32, bf16 and float64 in turn, and prints pictures per second
-(of training alone, from the report's train_seconds) and top-1 of the exported file.
+Trains networks on glyphs for the same steps with float32, bf16 and float64 in turn, each time with another seed, and
+prints pictures per second (of training alone, from the report's train_seconds) and the mean and standard deviation of
+the exported files' top-1.
 
     tests/bench/training_precision.py --trainer build/release/bin/quantry-trainer
 """
@@ -15,7 +16,7 @@ import subprocess
 import tempfile
 
 
-def train(args, model, precision):
+def train(args, model, bits, precision, seed):
     """The report of one run."""
     spec = {"job": {"mode": "MODE_QAT", "model": {"builtin": {"name": model}},
                     "data": {"trainUri": f"synthetic://glyphs?classes=16&size={args.size}"
@@ -23,7 +24,8 @@ def train(args, model, precision):
                              "decodeThreads": 1},
                     "training": {"batchSize": args.batch, "epochs": args.epochs, "threads": args.threads,
                                  "calibrationBatches": 1, "learningRate": args.learning_rate,
-                                 "precision": precision}}}
+                                 "seed": seed, "precision": precision},
+                    "quantConfig": json.dumps({"weight_bits": bits, "activation_bits": bits})}}
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "spec.json").write_text(json.dumps(spec))
@@ -37,6 +39,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trainer", required=True)
     parser.add_argument("--models", default="mobilenet_v2,resnet18")
+    parser.add_argument("--bits", default="8", help="of weights and activations; 8,4: both in turn")
     parser.add_argument("--precisions", default="float32,bf16,float64")
     parser.add_argument("--size", type=int, default=64, help="pixels")
     parser.add_argument("--batch", type=int, default=32)
@@ -50,22 +53,23 @@ def main():
     precisions = args.precisions.split(",")
     pictures = args.batch * args.steps * args.epochs
     print(f"QAT, {args.size} px, batch {args.batch}, {args.threads} threads, {args.repeats} runs in turn")
-    print("| network | precision | pictures/s (median) | all runs | against float32 | top-1 |")
+    print("| network | bits | precision | pictures/s (median) | against float32 | top-1 (deviation) |")
     print("| --- | --- | --- | --- | --- | --- |")
     for model in args.models.split(","):
-        speeds = {precision: [] for precision in precisions}
-        top1 = {}
-        for _ in range(args.repeats):
-            for precision in precisions:
-                report = train(args, model, precision)
-                speeds[precision].append(pictures / report["train_seconds"])
-                top1[precision] = report["accuracy"]["artifact_top1"]
-        base = statistics.median(speeds[precisions[0]])
-        for precision, values in speeds.items():
-            median = statistics.median(values)
-            every = ", ".join(f"{value:.1f}" for value in values)
-            print(f"| {model} | {precision} | {median:.1f} | {every} | {median / base:.2f} | "
-                  f"{top1[precision]:.1%} |", flush=True)
+        for bits in map(int, args.bits.split(",")):
+            speeds = {precision: [] for precision in precisions}
+            top1 = {precision: [] for precision in precisions}
+            for seed in range(args.repeats):
+                for precision in precisions:
+                    report = train(args, model, bits, precision, seed)
+                    speeds[precision].append(pictures / report["train_seconds"])
+                    top1[precision].append(report["accuracy"]["artifact_top1"])
+            base = statistics.median(speeds[precisions[0]])
+            for precision, values in speeds.items():
+                median = statistics.median(values)
+                spread = statistics.stdev(top1[precision]) if args.repeats > 1 else 0
+                print(f"| {model} | {bits} | {precision} | {median:.1f} | {median / base:.2f} | "
+                      f"{statistics.mean(top1[precision]):.2%} ({spread:.2%}) |", flush=True)
 
 
 if __name__ == "__main__":
