@@ -4,7 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "absl/strings/string_view.h"
-#include "worker/engine/kernels/chain.h"
+#include "worker/engine/kernels/elements.h"
 
 namespace quantry::engine {
 

@@ -9,46 +9,13 @@
 // Only after foreach_target.h.
 #include "hwy/highway.h"
 #include "worker/engine/kernels/chain.h"
+#include "worker/engine/kernels/elements_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantry::engine {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-template <class D>
-using Vec = hn::Vec<D>;
-
-// bf16 is handled as its 16 bits. The type is asked for at each vector: the same answer every time,
-// which costs next to nothing, where a kernel for each combination of types would be a hundred of
-// them.
-template <class D>
-HWY_INLINE Vec<D> Load(D d, ConstElements from, int64_t i) {
-  if (from.type == ElementType::kFloat32) {
-    return hn::LoadU(d, static_cast<const float*>(from.data) + i);
-  }
-  const hn::Rebind<uint16_t, D> halves;
-  const hn::Rebind<uint32_t, D> bits;
-  const auto upper = hn::LoadU(halves, static_cast<const uint16_t*>(from.data) + i);
-  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(bits, upper)));
-}
-
-template <class D>
-HWY_INLINE void Store(Vec<D> value, D d, Elements to, int64_t i) {
-  if (to.type == ElementType::kFloat32) {
-    return hn::StoreU(value, d, static_cast<float*>(to.data) + i);
-  }
-  const hn::Rebind<uint16_t, D> halves;
-  const hn::Rebind<uint32_t, D> unsigned_bits;
-  const hn::Rebind<int32_t, D> bits;
-  // Adding just below half of what is cut off, and one more where what is kept is odd.
-  const auto all = hn::BitCast(unsigned_bits, value);
-  const auto odd = hn::And(hn::ShiftRight<16>(all), hn::Set(unsigned_bits, 1u));
-  const auto rounded = hn::Add(all, hn::Add(odd, hn::Set(unsigned_bits, 0x7FFFu)));
-  // Not negative as an int32, so that DemoteTo's saturation leaves it alone.
-  const auto upper = hn::BitCast(bits, hn::ShiftRight<16>(rounded));
-  hn::StoreU(hn::DemoteTo(halves, upper), halves, static_cast<uint16_t*>(to.data) + i);
-}
 
 // Which parts a chain has, known at compile time.
 template <bool inner, bool operand, ChainActivation activation, bool outer>
@@ -165,25 +132,6 @@ class Chain {
   Vec<D> operand_step_;
   Vec<D> low_, high_, gradient_low_, gradient_high_;
 };
-
-using Wide = hn::CappedTag<float, kMostLanes>;
-using Single = hn::CappedTag<float, 1>;
-
-// Calls wide(d, i, j) for vectors that together are elements [0, count) of memory, and single(d, i,
-// j) for the few that are left: i is where in memory, j where in a period.
-template <class WideBody, class SingleBody>
-HWY_INLINE void ForEachVector(int64_t count, int64_t period, const WideBody& wide,
-                              const SingleBody& single) {
-  const Wide d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t begin = 0;
-  for (; begin + period <= count; begin += period) {
-    for (int64_t j = 0; j < period; j += lanes) wide(d, begin + j, j);
-  }
-  int64_t j = 0;
-  for (; begin + j + lanes <= count; j += lanes) wide(d, begin + j, j);
-  for (; begin + j < count; ++j) single(Single(), begin + j, j);
-}
 
 // Runs kernel(d, chain in registers, i, j) over all elements.
 template <class P, class Kernel>
@@ -337,26 +285,6 @@ void BackwardInput(const float* x, ConstElements r, ConstElements dy, Elements d
   Dispatch(chain, r, rows, BackwardInputKernel<true>{x, r, dy, dx, input});
 }
 
-void ToFloat(ConstElements from, float factor, float* to, int64_t count) {
-  const auto body = [&](auto d, int64_t i, int64_t) HWY_ATTR {
-    hn::StoreU(hn::Mul(Load(d, from, i), hn::Set(d, factor)), d, to + i);
-  };
-  ForEachVector(count, kMostLanes, body, body);
-}
-
-void FromFloat(const float* from, Elements to, int64_t count) {
-  const auto body = [&](auto d, int64_t i, int64_t)
-                        HWY_ATTR { Store(hn::LoadU(d, from + i), d, to, i); };
-  ForEachVector(count, kMostLanes, body, body);
-}
-
-void Count(const float* from, float step, Elements to, int64_t count) {
-  const auto body = [&](auto d, int64_t i, int64_t) HWY_ATTR {
-    Store(hn::Round(hn::Div(hn::LoadU(d, from + i), hn::Set(d, step))), d, to, i);
-  };
-  ForEachVector(count, kMostLanes, body, body);
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace quantry::engine
 HWY_AFTER_NAMESPACE();
@@ -373,25 +301,6 @@ HWY_EXPORT(Forward);
 HWY_EXPORT(Range);
 HWY_EXPORT(BackwardSums);
 HWY_EXPORT(BackwardInput);
-HWY_EXPORT(ToFloat);
-HWY_EXPORT(FromFloat);
-HWY_EXPORT(Count);
-
-namespace {
-
-int64_t BytesOf(ElementType type) { return type == ElementType::kBf16 ? 2 : 4; }
-
-}  // namespace
-
-Elements From(Elements elements, int64_t first) {
-  if (elements.data == nullptr) return elements;
-  return {static_cast<char*>(elements.data) + first * BytesOf(elements.type), elements.type};
-}
-
-ConstElements From(ConstElements elements, int64_t first) {
-  if (elements.data == nullptr) return elements;
-  return {static_cast<const char*>(elements.data) + first * BytesOf(elements.type), elements.type};
-}
 
 int64_t RowsPerPeriod(int64_t channels) { return std::lcm(channels, kMostLanes) / channels; }
 
@@ -442,18 +351,6 @@ void ChainBackwardInput(const float* x, ConstElements r, ConstElements dy, Eleme
                         int64_t rows, const ElementwiseChain& chain,
                         const ChainInputGradient& input) {
   HWY_DYNAMIC_DISPATCH(BackwardInput)(x, r, dy, dx, rows, chain, input);
-}
-
-void ElementsToFloat(ConstElements from, float factor, float* to, int64_t count) {
-  HWY_DYNAMIC_DISPATCH(ToFloat)(from, factor, to, count);
-}
-
-void FloatToElements(const float* from, Elements to, int64_t count) {
-  HWY_DYNAMIC_DISPATCH(FromFloat)(from, to, count);
-}
-
-void CountSteps(const float* from, float step, Elements to, int64_t count) {
-  HWY_DYNAMIC_DISPATCH(Count)(from, step, to, count);
 }
 
 }  // namespace quantry::engine

@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "worker/engine/kernels/elements.h"
+
 namespace quantry::engine {
 
 // The elementwise part of a layer as one pass over memory. A row holds the channels of one pixel,
@@ -22,22 +24,6 @@ namespace quantry::engine {
 // given, and pick the widest vector instructions of the machine at run time (Highway); results can
 // differ in the last bit between machines, not between runs. Thread-safe. Arrays don't overlap
 // unless said.
-
-// Elements of an array in memory. bf16: the upper 16 bits of a float32, rounded to the nearest,
-// halves to the even one. Integers up to 256 are exact in it.
-enum class ElementType { kFloat32, kBf16 };
-struct Elements {
-  void* data = nullptr;
-  ElementType type = ElementType::kFloat32;
-};
-struct ConstElements {
-  const void* data = nullptr;
-  ElementType type = ElementType::kFloat32;
-};
-
-// The array from element `first` on; null stays null.
-Elements From(Elements elements, int64_t first);
-ConstElements From(ConstElements elements, int64_t first);
 
 // Values on multiples of `step` between `low` and `high`; halves go to the even multiple, as in
 // ONNX's QuantizeLinear. NaN in x or in the grid gives NaN.
@@ -69,9 +55,6 @@ struct ElementwiseChain {
   float gradient_low = -std::numeric_limits<float>::infinity();
   float gradient_high = std::numeric_limits<float>::infinity();
 };
-
-// Lanes of the widest vectors that kernels are compiled for.
-inline constexpr int64_t kMostLanes = 16;
 
 // Rows that together fill whole vectors: the least common multiple of `channels` and kMostLanes,
 // over `channels`. The kernels want per-channel numbers repeated that often, as Periodic does.
@@ -123,12 +106,6 @@ struct ChainInputGradient {
 void ChainBackwardInput(const float* x, ConstElements r, ConstElements dy, Elements dx,
                         int64_t rows, const ElementwiseChain& chain,
                         const ChainInputGradient& input);
-
-// Elements [first, first + count) of an array of either type as float32, and back.
-void ElementsToFloat(ConstElements from, float factor, float* to, int64_t count);
-void FloatToElements(const float* from, Elements to, int64_t count);
-// How many steps each element is, to the nearest whole number, halves to the even one.
-void CountSteps(const float* from, float step, Elements to, int64_t count);
 
 }  // namespace quantry::engine
 

@@ -11,19 +11,13 @@
 
 #include "hwy/highway.h"
 #include "worker/engine/kernels/depthwise_gradient.h"
+#include "worker/engine/kernels/elements_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantry::engine {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-template <class D>
-HWY_INLINE hn::Vec<D> LoadBf16(D d, const uint16_t* from) {
-  const hn::Rebind<uint16_t, D> halves;
-  const hn::Rebind<uint32_t, D> bits;
-  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(halves, from))));
-}
 
 // The columns of dy whose window has column `offset` of x inside: [first, end).
 struct Columns {
@@ -37,7 +31,7 @@ struct Columns {
 
 // One row of the kernel and one row of dy, for the channels of a vector.
 template <class D>
-HWY_INLINE void AddRow(D d, const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
+HWY_INLINE void AddRow(D d, const ConvolutionShape& shape, ConstElements x, ConstElements dy,
                        float* sums) {
   const int64_t channels = shape.out_channels;
   const int64_t width = shape.Result()[1];
@@ -50,8 +44,8 @@ HWY_INLINE void AddRow(D d, const ConvolutionShape& shape, const uint16_t* x, co
     auto odd = hn::Zero(d);
     int64_t column = columns.first;
     const auto product = [&](int64_t at, hn::Vec<D> sum) HWY_ATTR {
-      return hn::MulAdd(LoadBf16(d, dy + at * channels),
-                        LoadBf16(d, x + (at * stride + offset) * channels), sum);
+      return hn::MulAdd(Load(d, dy, at * channels), Load(d, x, (at * stride + offset) * channels),
+                        sum);
     };
     for (; column + 1 < columns.end; column += 2) {
       even = product(column, even);
@@ -64,25 +58,25 @@ HWY_INLINE void AddRow(D d, const ConvolutionShape& shape, const uint16_t* x, co
 }
 
 template <class D>
-HWY_INLINE void AddAll(D d, const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
+HWY_INLINE void AddAll(D d, const ConvolutionShape& shape, ConstElements x, ConstElements dy,
                        int64_t pictures, float* sums) {
   const int64_t channels = shape.out_channels;
   const auto [height, width] = shape.Result();
   const int64_t x_row = shape.picture[1] * channels;
   for (int64_t row = 0; row < pictures * height; ++row) {
     const int64_t top = row % height * shape.strides[0] - shape.begin[0];
-    const uint16_t* picture = x + row / height * shape.picture[0] * x_row;
+    const ConstElements picture = From(x, row / height * shape.picture[0] * x_row);
     for (int64_t i = 0; i < shape.kernel[0]; ++i) {
       const int64_t y = top + i * shape.dilations[0];
       if (y < 0 || y >= shape.picture[0]) continue;
-      AddRow(d, shape, picture + y * x_row, dy + row * width * channels,
+      AddRow(d, shape, From(picture, y * x_row), From(dy, row * width * channels),
              sums + i * shape.kernel[1] * channels);
     }
   }
 }
 
-void WeightSums(const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
-                int64_t pictures, int64_t first_channel, int64_t channels, float* sums) {
+void WeightSums(const ConvolutionShape& shape, ConstElements x, ConstElements dy, int64_t pictures,
+                int64_t first_channel, int64_t channels, float* sums) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 1> single;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -91,8 +85,9 @@ void WeightSums(const ConvolutionShape& shape, const uint16_t* x, const uint16_t
   }
   const int64_t end = first_channel + channels;
   int64_t c = first_channel;
-  for (; c + lanes <= end; c += lanes) AddAll(d, shape, x + c, dy + c, pictures, sums + c);
-  for (; c < end; ++c) AddAll(single, shape, x + c, dy + c, pictures, sums + c);
+  for (; c + lanes <= end; c += lanes)
+    AddAll(d, shape, From(x, c), From(dy, c), pictures, sums + c);
+  for (; c < end; ++c) AddAll(single, shape, From(x, c), From(dy, c), pictures, sums + c);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -110,7 +105,7 @@ bool IsDepthwise(const ConvolutionShape& shape) {
          shape.groups == shape.out_channels;
 }
 
-void DepthwiseWeightSums(const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
+void DepthwiseWeightSums(const ConvolutionShape& shape, ConstElements x, ConstElements dy,
                          int64_t pictures, int64_t first_channel, int64_t channels, float* sums) {
   HWY_DYNAMIC_DISPATCH(WeightSums)(shape, x, dy, pictures, first_channel, channels, sums);
 }

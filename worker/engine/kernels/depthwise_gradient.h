@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "worker/engine/kernels/convolution.h"
+#include "worker/engine/kernels/elements.h"
 
 namespace quantry::engine {
 
@@ -18,7 +19,7 @@ bool IsDepthwise(const ConvolutionShape& shape);
 // with. x and dy are bf16, laid out as in Bf16Convolution; sums are float32, [kernel height, kernel
 // width, channels of the shape], of which the other channels are left alone. Single-threaded,
 // thread-safe; vector instructions of the machine (Highway).
-void DepthwiseWeightSums(const ConvolutionShape& shape, const uint16_t* x, const uint16_t* dy,
+void DepthwiseWeightSums(const ConvolutionShape& shape, ConstElements x, ConstElements dy,
                          int64_t pictures, int64_t first_channel, int64_t channels, float* sums);
 
 }  // namespace quantry::engine

@@ -253,7 +253,7 @@ class Depthwise : public WeightGradient {
     const int64_t blocks = (channels + kBlock - 1) / kBlock;
 #pragma omp parallel for
     for (int64_t task = 0; task < parts_ * blocks; ++task) {
-      SumPart(static_cast<const uint16_t*>(x), static_cast<const uint16_t*>(dy), task / blocks,
+      SumPart({x, ElementType::kBf16}, {dy, ElementType::kBf16}, task / blocks,
               task % blocks * kBlock, sums.data());
     }
     for (int64_t c = 0; c < channels; ++c) {
@@ -270,14 +270,14 @@ class Depthwise : public WeightGradient {
  private:
   static constexpr int64_t kBlock = 64;  // channels of a task
 
-  void SumPart(const uint16_t* x, const uint16_t* dy, int64_t part, int64_t channel,
+  void SumPart(ConstElements x, ConstElements dy, int64_t part, int64_t channel,
                float* sums) const {
     const int64_t first = part * shape_.batch / parts_;
     const int64_t pictures = (part + 1) * shape_.batch / parts_ - first;
     const auto [height, width] = shape_.Result();
     DepthwiseWeightSums(shape_,
-                        x + first * shape_.picture[0] * shape_.picture[1] * shape_.in_channels,
-                        dy + first * height * width * shape_.out_channels, pictures, channel,
+                        From(x, first * shape_.picture[0] * shape_.picture[1] * shape_.in_channels),
+                        From(dy, first * height * width * shape_.out_channels), pictures, channel,
                         std::min(kBlock, shape_.out_channels - channel),
                         sums + part * places_ * shape_.out_channels);
   }

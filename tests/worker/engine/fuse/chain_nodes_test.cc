@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/worker/engine/fuse/chain_graph.h"
+#include "tests/worker/engine/fuse/fused_runs.h"
 #include "worker/engine/fuse/fused_operator.h"
 #include "worker/engine/ops/fake_quantize.h"
 
@@ -16,16 +17,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-// The names of the nodes of each fused operator.
-std::vector<std::vector<std::string>> Fused(const Graph& graph) {
-  std::vector<std::vector<std::string>> names;
-  for (const auto& fused : FindFusedOperators(graph, graph.TopologicalOrder().value())) {
-    names.emplace_back();
-    for (const Node* node : fused->nodes()) names.back().push_back(node->name());
-  }
-  return names;
-}
 
 TEST(MatchChain, TakesAllThereIs) {
   EXPECT_THAT(Fused(ChainGraph({.inner = true, .add = true}, 4)),

@@ -5,7 +5,18 @@
 
 #include <algorithm>
 
+#include "worker/engine/fuse/fused_operator.h"
+
 namespace quantry::engine {
+
+std::vector<std::vector<std::string>> Fused(const Graph& graph) {
+  std::vector<std::vector<std::string>> names;
+  for (const auto& fused : FindFusedOperators(graph, graph.TopologicalOrder().value())) {
+    names.emplace_back();
+    for (const Node* node : fused->nodes()) names.back().push_back(node->name());
+  }
+  return names;
+}
 
 std::unique_ptr<Executor> ExecutorOf(const Graph& graph, Fusing fusing) {
   auto executor = Executor::Create(graph, fusing);

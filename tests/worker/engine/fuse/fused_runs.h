@@ -13,6 +13,9 @@
 
 namespace quantry::engine {
 
+// The names of the nodes of each fused operator.
+std::vector<std::vector<std::string>> Fused(const Graph& graph);
+
 using Fusing = Executor::Fusing;
 
 std::unique_ptr<Executor> ExecutorOf(const Graph& graph, Fusing fusing);

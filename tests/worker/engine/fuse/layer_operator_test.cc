@@ -115,16 +115,6 @@ std::vector<LayerForm> Forms() {
 
 INSTANTIATE_TEST_SUITE_P(Forms, LayerOperatorTest, testing::ValuesIn(Forms()));
 
-// The names of the nodes of each fused operator.
-std::vector<std::vector<std::string>> Fused(const Graph& graph) {
-  std::vector<std::vector<std::string>> names;
-  for (const auto& fused : FindFusedOperators(graph, graph.TopologicalOrder().value())) {
-    names.emplace_back();
-    for (const Node* node : fused->nodes()) names.back().push_back(node->name());
-  }
-  return names;
-}
-
 TEST(MatchLayer, TakesConvolutionAndChain) {
   EXPECT_THAT(Fused(LayerGraph({})),
               testing::UnorderedElementsAre(

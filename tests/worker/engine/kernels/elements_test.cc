@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "worker/engine/kernels/chain.h"
+#include "worker/engine/kernels/elements.h"
 
 namespace quantry::engine {
 namespace {
