@@ -6,6 +6,9 @@ steps each, so that what else the machine does meets all of them. Prints a Markd
 step, its quartiles, the ratio of medians to PyTorch's best float step, and the peak memory of the
 process, to that of the best float step as well.
 
+A network "onnx/NAME" is torchvision's NAME for PyTorch, and for Quantry an ONNX file that torch.onnx writes of it, in
+training mode.
+
 usage: step_time.py --program build/release/tests/quantry_bench_step
            [--cases mobilenet_v2:32x96,resnet18:32x64] [--contestants float_nhwc,quantry_qat]
            [--rounds 7] [--steps 3] [--threads 2] [--json FILE]
@@ -17,6 +20,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = "mobilenet_v2:32x96,mobilenet_v2:16x224,mobilenet_v3_large:32x96,resnet18:32x64,resnet50:8x128"
@@ -32,8 +36,25 @@ QUANTRY = {
                      ["--quant-config", '{"activation_preprocess_type": "PACT"}']),
     "quantry_lsq": ("Quantry QAT W8A8, LSQ", ["--quant-config", LSQ]),
 }
+EXPORT = """
+import sys, torch, torchvision
+network, pixels, path = sys.argv[1:]
+model = torchvision.models.get_model(network).train()
+torch.onnx.export(model, torch.randn(2, 3, int(pixels), int(pixels)), path, opset_version=17,
+                  training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False,
+                  input_names=["input"], dynamic_axes={"input": {0: "batch"}})
+"""
 FLOAT = ("float_nchw", "float_nhwc")
 DEFAULT = "float_nchw,float_nhwc,torch_ao,quantry_float,quantry_unfused,quantry_qat"
+
+
+def exported(network, pixels, args):
+    """The path of an ONNX file of the network, written once."""
+    path = pathlib.Path(args.files.name) / f"{network}_{pixels}.onnx"
+    if not path.exists():
+        subprocess.run([sys.executable, "-c", EXPORT, network, pixels, str(path)], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return str(path)
 
 
 class Contestant:
@@ -41,12 +62,15 @@ class Contestant:
 
     def __init__(self, name, case, args):
         model, batch, pixels = case
-        common = ["--model", model, "--batch", batch, "--pixels", pixels, "--threads",
-                  str(args.threads)]
+        network = model.removeprefix("onnx/")
+        common = ["--batch", batch, "--pixels", pixels, "--threads", str(args.threads)]
         if name in TORCH:
-            command = [sys.executable, str(HERE / "torch_step.py"), "--kind", name, *common]
+            command = [sys.executable, str(HERE / "torch_step.py"), "--kind", name, "--model", network]
+        elif network == model:
+            command = [str(args.program), *QUANTRY[name][1], "--model", model]
         else:
-            command = [str(args.program), *QUANTRY[name][1], *common]
+            command = [str(args.program), *QUANTRY[name][1], "--onnx", exported(network, pixels, args)]
+        command += common
         environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads),
                        "OMP_WAIT_POLICY": "passive", "PYTHONDONTWRITEBYTECODE": "1"}
         self.name = name
@@ -117,6 +141,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=pathlib.Path, help="all that was measured")
     args = parser.parse_args()
+    args.files = tempfile.TemporaryDirectory()
     kept = {}
     print("| network | batch | | step, ms (quartiles) | of best float | peak MB | of best float |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
