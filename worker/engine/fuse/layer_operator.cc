@@ -28,6 +28,16 @@ bool GivesIntegers(const Node& node) {
          spec.quantizer != "dorefa";
 }
 
+// Of a layer that can be one of these; 0 for other nodes. A Gemm is a convolution of pictures of
+// one pixel.
+int64_t WeightDimensions(const Node& node) {
+  if (node.op() == "Conv") return 4;
+  const bool plain = node.op() == "Gemm" && node.Int("transA", 0) == 0 &&
+                     node.Int("transB", 0) == 1 && node.Float("alpha", 1.0f) == 1.0f &&
+                     node.Float("beta", 1.0f) == 1.0f;
+  return plain ? 2 : 0;
+}
+
 // One step for each of `channels` output channels.
 std::vector<double> PerChannel(const at::Tensor& steps, int64_t channels) {
   return AsDoubles(steps.dim() == 0 ? steps.expand({channels}) : steps);
@@ -85,14 +95,15 @@ std::vector<const Node*> LayerNodes::All() const {
 LayerNodes MatchLayer(const Graph& graph, const Node* convolution,
                       const absl::flat_hash_set<const Node*>& taken) {
   const Node& node = *convolution;
-  if (node.op() != "Conv" || node.input(0) == nullptr || node.input(0)->is_initializer()) return {};
+  const int64_t dimensions = WeightDimensions(node);
+  if (dimensions == 0 || node.input(0) == nullptr || node.input(0)->is_initializer()) return {};
   const Value* weight = node.input(1);
   const Node* grid = weight == nullptr ? nullptr : weight->producer();
   size_t index = 0;
   if (grid == nullptr || taken.contains(grid) || !GivesIntegers(*grid)) return {};
   if (OnlyReader(graph, *weight, &index) != convolution) return {};
   const at::Tensor values = InitializerOf(grid, kFakeQuantizeX);
-  if (!values.defined() || values.dim() != 4) return {};
+  if (!values.defined() || values.dim() != dimensions) return {};
   const bool has_bias = node.inputs().size() > 2 && node.input(2) != nullptr;
   if (has_bias && !node.input(2)->is_initializer()) return {};
   LayerNodes layer = {.weight_grid = grid, .convolution = convolution};
@@ -109,11 +120,11 @@ LayerOperator::LayerOperator(const LayerNodes& layer)
 
 ConvolutionShape LayerOperator::ShapeFor(const at::Tensor& x) const {
   const at::Tensor weight = InitializerOf(layer_.weight_grid, kFakeQuantizeX);
+  ConvolutionShape shape = {
+      .batch = x.size(0), .in_channels = x.size(1), .out_channels = weight.size(0)};
+  if (weight.dim() == 2) return shape;
+  shape.groups = layer_.convolution->Int("group", 1);
   const Window window = WindowOf(*layer_.convolution, weight.sizes().slice(2), x.sizes().slice(2));
-  ConvolutionShape shape = {.batch = x.size(0),
-                            .in_channels = x.size(1),
-                            .out_channels = weight.size(0),
-                            .groups = layer_.convolution->Int("group", 1)};
   for (size_t i = 0; i < 2; ++i) {
     shape.picture[i] = x.size(static_cast<int64_t>(i) + 2);
     shape.kernel[i] = window.kernel[i];
@@ -129,19 +140,22 @@ bool LayerOperator::Accepts(absl::Span<const RunValue> inputs,
                             const EvaluateContext& context) const {
   const at::Tensor& x = inputs[kX].tensor;
   if (context.precision != Precision::kBf16 || !IsRunForChains(context)) return false;
-  if (!inputs[kX].integers() || x.dim() != 4 || x.numel() == 0) return false;
-  if (!x.is_contiguous(at::MemoryFormat::ChannelsLast)) return false;
   const at::Tensor weight = InitializerOf(layer_.weight_grid, kFakeQuantizeX);
+  if (!inputs[kX].integers() || x.dim() != weight.dim() || x.numel() == 0) return false;
+  if (!x.is_contiguous(*RowFormat(x))) return false;
   const ConvolutionShape shape = ShapeFor(x);
   // What is wrong with the shapes is for the convolution itself to say.
   if (weight.size(1) * shape.groups != shape.in_channels ||
       shape.out_channels % shape.groups != 0) {
     return false;
   }
+  const at::Tensor bias = InitializerOf(layer_.convolution, 2);
+  if (bias.defined() && (bias.dim() != 1 || bias.numel() != shape.out_channels)) return false;
   const auto [height, width] = shape.Result();
   if (height <= 0 || width <= 0 || shape.batch * height * width < 2) return false;
   const RunValue& operand = inputs[kOperand];
-  const std::vector<int64_t> sizes = {shape.batch, shape.out_channels, height, width};
+  std::vector<int64_t> sizes = {shape.batch, shape.out_channels, height, width};
+  sizes.resize(static_cast<size_t>(x.dim()));
   if (operand.tensor.defined()) {
     if (!operand.integers() && operand.tensor.scalar_type() != at::kFloat) return false;
     if (operand.tensor.sizes() != at::IntArrayRef(sizes)) return false;
@@ -154,7 +168,7 @@ RunValue LayerOperator::Run(absl::Span<const RunValue> inputs,
   const RunValue& x = inputs[kX];
   RunValue operand = inputs[kOperand];
   if (operand.tensor.defined()) {
-    operand.tensor = operand.tensor.contiguous(at::MemoryFormat::ChannelsLast);
+    operand.tensor = operand.tensor.contiguous(*RowFormat(x.tensor));
   }
   const ConvolutionShape shape = ShapeFor(x.tensor);
   const WeightOnGrid weight = WeightFor(*layer_.weight_grid, context);

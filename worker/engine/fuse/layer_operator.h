@@ -10,10 +10,10 @@
 
 namespace quantry::engine {
 
-// A quantized convolution and the chain behind it, each null or empty where there is none.
+// A quantized convolution or linear layer and the chain behind it, empty where there is none.
 struct LayerNodes {
   const Node* weight_grid = nullptr;  // FakeQuantize of a weight
-  const Node* convolution = nullptr;  // Conv with two spatial axes
+  const Node* convolution = nullptr;  // Conv with two spatial axes, or Gemm
   ChainNodes chain;
 
   std::vector<const Node*> All() const;
@@ -24,11 +24,12 @@ struct LayerNodes {
 LayerNodes MatchLayer(const Graph& graph, const Node* convolution,
                       const absl::flat_hash_set<const Node*>& taken);
 
-// A convolution of integers, and the chain behind it, as one operator on the CPU; for runs in bf16
-// whose x comes as integers. Both operands are whole numbers in bf16 and are multiplied exactly, as
-// they will be in the deployed model; the steps of x and of the weights go into the chain's affine
-// part. Beside x, what is kept for the backward pass is the float32 result of the convolution, and
-// gradients are bf16 between layers: 38 bytes of memory traffic an element where float32 has 80.
+// A convolution (or linear layer) of integers, and the chain behind it, as one operator on the CPU;
+// for runs in bf16 whose x comes as integers. Both operands are whole numbers in bf16 and are
+// multiplied exactly, as they will be in the deployed model; the steps of x and of the weights go
+// into the chain's affine part. Beside x, what is kept for the backward pass is the float32 result
+// of the convolution, and gradients are bf16 between layers: 38 bytes of memory traffic an element
+// where float32 has 80.
 class LayerOperator : public FusedOperator {
  public:
   explicit LayerOperator(const LayerNodes& layer);

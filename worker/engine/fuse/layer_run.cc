@@ -12,9 +12,11 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Per output channel, to go with weights.
-at::Tensor PerChannel(const std::vector<double>& values) {
-  return at::tensor(values, at::kFloat).view({-1, 1, 1, 1});
+// Per output channel, to go with weights of so many dimensions.
+at::Tensor PerChannel(const std::vector<double>& values, int64_t dimensions) {
+  std::vector<int64_t> sizes(static_cast<size_t>(dimensions), 1);
+  sizes[0] = -1;
+  return at::tensor(values, at::kFloat).view(sizes);
 }
 
 at::Tensor Bytes(size_t count) { return at::empty({static_cast<int64_t>(count)}, at::kByte); }
@@ -84,8 +86,9 @@ at::Tensor LayerRun::Convolve(const at::Tensor& x, const at::Tensor& weight) {
     convolution_->PackBackward(integers.data_ptr(), backward_weights_.data_ptr());
   }
   const auto [height, width] = shape_.Result();
-  at::Tensor sums = at::empty({shape_.batch, shape_.out_channels, height, width}, at::kFloat,
-                              at::MemoryFormat::ChannelsLast);
+  const std::vector<int64_t> sizes = {shape_.batch, shape_.out_channels, height, width};
+  at::Tensor sums = x.dim() == 2 ? at::empty({sizes[0], sizes[1]}, at::kFloat)
+                                 : at::empty(sizes, at::kFloat, at::MemoryFormat::ChannelsLast);
   convolution_->Forward(x.data_ptr(), packed.data_ptr(), sums.data_ptr<float>());
   return sums;
 }
@@ -103,13 +106,14 @@ at::Tensor LayerRun::InputGradient(const at::Tensor& h, const at::Tensor& x) con
 }
 
 at::Tensor LayerRun::WeightGradient(const at::Tensor& h, const at::Tensor& x) const {
-  at::Tensor gradient = at::empty(
-      {shape_.out_channels, shape_.in_channels / shape_.groups, shape_.kernel[0], shape_.kernel[1]},
-      at::kFloat);
+  std::vector<int64_t> sizes = {shape_.out_channels, shape_.in_channels / shape_.groups,
+                                shape_.kernel[0], shape_.kernel[1]};
+  sizes.resize(static_cast<size_t>(x.dim()));
+  at::Tensor gradient = at::empty(sizes, at::kFloat);
   convolution_->BackwardWeights(x.data_ptr(), h.data_ptr(), gradient.data_ptr<float>());
   std::vector<double> factor = weight_steps_;
   for (double& value : factor) value = input_step_ / value;
-  return gradient.mul_(PerChannel(factor));
+  return gradient.mul_(PerChannel(factor, x.dim()));
 }
 
 at::Tensor LayerRun::BiasGradient(const std::vector<double>& of_affine) const {

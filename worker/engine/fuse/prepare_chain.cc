@@ -207,9 +207,10 @@ c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
   if (nodes.outer != nullptr) {
     run->chain.outer = GridOf(*nodes.outer, context, [&] { return ranges.OfResult(); });
     run->chain.has_outer = true;
-    // Those who read integers work on pictures.
-    run->chain.gives_integers = context.precision == Precision::kBf16 && inputs.x.dim() == 4 &&
-                                HasBf16Integers(run->chain.outer);
+    // Those who read integers work on pictures and vectors.
+    const bool has_readers = inputs.x.dim() == 4 || inputs.x.dim() == 2;
+    run->chain.gives_integers =
+        context.precision == Precision::kBf16 && has_readers && HasBf16Integers(run->chain.outer);
   }
   return run;
 }

@@ -61,8 +61,9 @@ Value* AddChain(Graph& graph, const ChainForm& form, Value* x, Value* r, int64_t
 }
 
 Value* AddWeight(Graph& graph, const LayerForm& form) {
-  const at::Tensor weight =
-      at::randn({form.out_channels, form.in_channels / form.groups, 3, 3}) * 0.1;
+  std::vector<int64_t> sizes = {form.out_channels, form.in_channels / form.groups, 3, 3};
+  if (form.gemm) sizes.resize(2);
+  const at::Tensor weight = at::randn(sizes) * 0.1;
   const auto state = [&](const char* suffix, const at::Tensor& tensor) {
     return graph.AddInitializer(std::string("weight") + suffix, tensor, InitializerRole::kBuffer);
   };
@@ -81,7 +82,7 @@ Value* AddWeight(Graph& graph, const LayerForm& form) {
 
 std::ostream& operator<<(std::ostream& out, const LayerForm& form) {
   return out << form.chain << " of " << form.in_channels << " to " << form.out_channels << " in "
-             << form.groups << " groups, stride " << form.stride;
+             << form.groups << " groups, stride " << form.stride << (form.gemm ? ", Gemm" : "");
 }
 
 Graph LayerGraph(const LayerForm& form) {
@@ -95,11 +96,15 @@ Graph LayerGraph(const LayerForm& form) {
     inputs.push_back(
         graph.AddInitializer("bias", at::randn({form.out_channels}), InitializerRole::kParameter));
   }
-  const AttributeMap attributes = {{"group", form.groups},
-                                   {"kernel_shape", std::vector<int64_t>{3, 3}},
-                                   {"pads", std::vector<int64_t>{1, 1, 1, 1}},
-                                   {"strides", std::vector<int64_t>{form.stride, form.stride}}};
-  Value* y = graph.AddNode("Conv", "convolution", inputs, attributes)->output();
+  const AttributeMap window = {{"group", form.groups},
+                               {"kernel_shape", std::vector<int64_t>{3, 3}},
+                               {"pads", std::vector<int64_t>{1, 1, 1, 1}},
+                               {"strides", std::vector<int64_t>{form.stride, form.stride}}};
+  const AttributeMap transposed = {{"transB", int64_t{1}}};
+  Value* y = graph
+                 .AddNode(form.gemm ? "Gemm" : "Conv", "convolution", inputs,
+                          form.gemm ? transposed : window)
+                 ->output();
   graph.AddOutput(AddChain(graph, form.chain, y, r, form.out_channels));
   return graph;
 }

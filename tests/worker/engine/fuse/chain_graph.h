@@ -33,6 +33,7 @@ struct LayerForm {
   int64_t out_channels = 16;
   int64_t groups = 1;
   int64_t stride = 1;
+  bool gemm = false;  // instead of the convolution; no groups, no stride
 
   friend std::ostream& operator<<(std::ostream& out, const LayerForm& form);
 };

@@ -31,10 +31,15 @@ class LayerOperatorTest : public testing::TestWithParam<LayerForm> {
   void SetUp() override {
     at::manual_seed(7);
     graph_ = LayerGraph(form());
-    inputs_ = {Pixels({4, form().in_channels, 9, 7})};
+    std::vector<int64_t> sizes = {4, form().in_channels, 9, 7};
     const int64_t height = (9 - 1) / form().stride + 1;
     const int64_t width = (7 - 1) / form().stride + 1;
-    const std::vector<int64_t> result = {4, form().out_channels, height, width};
+    std::vector<int64_t> result = {4, form().out_channels, height, width};
+    if (form().gemm) {
+      sizes = {50, form().in_channels};
+      result = {50, form().out_channels};
+    }
+    inputs_ = {Pixels(sizes)};
     if (form().chain.add) inputs_.push_back(Pixels(result));
     dy_ = Pixels(result).to(at::kBFloat16).to(at::kFloat);
     if (Bf16Convolution::Of({}) == nullptr) GTEST_SKIP() << "oneDNN has no bf16 here";
@@ -109,6 +114,7 @@ std::vector<LayerForm> Forms() {
     forms.push_back({.chain = chain});
     forms.push_back({.chain = chain, .in_channels = 24, .out_channels = 24, .groups = 24});
     forms.push_back({.chain = chain, .in_channels = 3, .out_channels = 10, .stride = 2});
+    forms.push_back({.chain = chain, .in_channels = 33, .out_channels = 10, .gemm = true});
   }
   return forms;
 }
@@ -135,23 +141,35 @@ TEST(MatchLayer, LeavesWeightsThatOthersRead) {
   EXPECT_THAT(Fused(graph), testing::Not(testing::Contains(testing::Contains("convolution"))));
 }
 
+// Accepts of the operator that has all of a layer's nodes.
+bool LayerAccepts(const Graph& graph, const RunValue& x, const EvaluateContext& context) {
+  for (const auto& fused : FindFusedOperators(graph, graph.TopologicalOrder().value())) {
+    if (fused->nodes()[0]->name() == "weight_grid") return fused->Accepts({x, {}}, context);
+  }
+  ADD_FAILURE() << "there is no layer";
+  return false;
+}
+
+TEST(LayerOperator, LeavesABiasThatIsBroadcast) {
+  Graph graph = LayerGraph({.chain = {.norm = false}, .gemm = true});
+  const RunValue x = {.tensor = Pixels({5, 16}).round().to(at::kBFloat16), .step = 0.5f};
+  EXPECT_EQ(LayerAccepts(graph, x, kTraining), Bf16Convolution::Of({}) != nullptr);
+  graph.SetTensor(graph.FindValue("bias"), at::ones({1}));
+  EXPECT_FALSE(LayerAccepts(graph, x, kTraining));
+}
+
 TEST(LayerOperator, IsForRunsInBf16) {
   const Graph graph = LayerGraph({});
-  for (const auto& fused : FindFusedOperators(graph, graph.TopologicalOrder().value())) {
-    if (fused->nodes().size() != 5) continue;
-    const RunValue integers = {.tensor = Pixels({2, 16, 5, 5}).round().to(at::kBFloat16),
-                               .step = 0.5f};
-    const bool bf16 = Bf16Convolution::Of({}) != nullptr;
-    EXPECT_EQ(fused->Accepts({integers, {}}, kTraining), bf16);
-    EXPECT_FALSE(fused->Accepts({RunValue{.tensor = Plain(integers)}, {}}, kTraining));
-    EvaluateContext float32 = kTraining;
-    float32.precision = Precision::kFloat32;
-    EXPECT_FALSE(fused->Accepts({integers, {}}, float32));
-    const RunValue small = {
-        .tensor = integers.tensor.slice(1, 0, 8).contiguous(at::MemoryFormat::ChannelsLast),
-        .step = 0.5f};
-    EXPECT_FALSE(fused->Accepts({small, {}}, kTraining)) << "the wrong number of channels";
-  }
+  const RunValue integers = {.tensor = Pixels({2, 16, 5, 5}).round().to(at::kBFloat16),
+                             .step = 0.5f};
+  EXPECT_EQ(LayerAccepts(graph, integers, kTraining), Bf16Convolution::Of({}) != nullptr);
+  EXPECT_FALSE(LayerAccepts(graph, {.tensor = Plain(integers)}, kTraining));
+  EvaluateContext float32 = kTraining;
+  float32.precision = Precision::kFloat32;
+  EXPECT_FALSE(LayerAccepts(graph, integers, float32));
+  const at::Tensor fewer =
+      integers.tensor.slice(1, 0, 8).contiguous(at::MemoryFormat::ChannelsLast);
+  EXPECT_FALSE(LayerAccepts(graph, {.tensor = fewer, .step = 0.5f}, kTraining)) << "channels";
 }
 
 }  // namespace
