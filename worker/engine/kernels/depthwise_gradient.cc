@@ -8,6 +8,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 // Only after foreach_target.h.
 #include <algorithm>
+#include <vector>
 
 #include "hwy/highway.h"
 #include "worker/engine/kernels/depthwise_gradient.h"
@@ -19,47 +20,51 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The columns of dy whose window has column `offset` of x inside: [first, end).
+// What one column of the kernel sees: column `offset + stride * c` of x from column c of dy, for
+// those in [first, end), whose are inside.
 struct Columns {
-  Columns(int64_t offset, int64_t stride, int64_t width, int64_t x_width)
-      : first(offset >= 0 ? 0 : (-offset + stride - 1) / stride),
-        end(std::min(width, x_width > offset ? (x_width - 1 - offset) / stride + 1 : 0)) {}
+  Columns(const ConvolutionShape& shape, int64_t column)
+      : offset(column * shape.dilations[1] - shape.begin[1]) {
+    const int64_t stride = shape.strides[1];
+    first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+    const int64_t inside =
+        shape.picture[1] > offset ? (shape.picture[1] - 1 - offset) / stride + 1 : 0;
+    end = std::min(shape.Result()[1], inside);
+  }
 
+  int64_t offset;
   int64_t first;
   int64_t end;
 };
 
 // One row of the kernel and one row of dy, for the channels of a vector.
 template <class D>
-HWY_INLINE void AddRow(D d, const ConvolutionShape& shape, ConstElements x, ConstElements dy,
-                       float* sums) {
+HWY_INLINE void AddRow(D d, const ConvolutionShape& shape, const std::vector<Columns>& seen,
+                       ConstElements x, ConstElements dy, float* sums) {
   const int64_t channels = shape.out_channels;
-  const int64_t width = shape.Result()[1];
   const int64_t stride = shape.strides[1];
-  for (int64_t j = 0; j < shape.kernel[1]; ++j) {
-    const int64_t offset = j * shape.dilations[1] - shape.begin[1];
-    const Columns columns(offset, stride, width, shape.picture[1]);
+  for (const Columns& columns : seen) {
     // Two sums, so that one addition need not wait for the other.
     auto even = hn::Zero(d);
     auto odd = hn::Zero(d);
-    int64_t column = columns.first;
-    const auto product = [&](int64_t at, hn::Vec<D> sum) HWY_ATTR {
-      return hn::MulAdd(Load(d, dy, at * channels), Load(d, x, (at * stride + offset) * channels),
-                        sum);
+    const auto product = [&](int64_t at, Vec<D> sum) HWY_ATTR {
+      return hn::MulAdd(Load(d, dy, at * channels),
+                        Load(d, x, (at * stride + columns.offset) * channels), sum);
     };
+    int64_t column = columns.first;
     for (; column + 1 < columns.end; column += 2) {
       even = product(column, even);
       odd = product(column + 1, odd);
     }
     if (column < columns.end) even = product(column, even);
-    float* to = sums + j * channels;
-    hn::StoreU(hn::Add(hn::LoadU(d, to), hn::Add(even, odd)), d, to);
+    hn::StoreU(hn::Add(hn::LoadU(d, sums), hn::Add(even, odd)), d, sums);
+    sums += channels;
   }
 }
 
 template <class D>
-HWY_INLINE void AddAll(D d, const ConvolutionShape& shape, ConstElements x, ConstElements dy,
-                       int64_t pictures, float* sums) {
+HWY_INLINE void AddAll(D d, const ConvolutionShape& shape, const std::vector<Columns>& seen,
+                       ConstElements x, ConstElements dy, int64_t pictures, float* sums) {
   const int64_t channels = shape.out_channels;
   const auto [height, width] = shape.Result();
   const int64_t x_row = shape.picture[1] * channels;
@@ -69,7 +74,7 @@ HWY_INLINE void AddAll(D d, const ConvolutionShape& shape, ConstElements x, Cons
     for (int64_t i = 0; i < shape.kernel[0]; ++i) {
       const int64_t y = top + i * shape.dilations[0];
       if (y < 0 || y >= shape.picture[0]) continue;
-      AddRow(d, shape, From(picture, y * x_row), From(dy, row * width * channels),
+      AddRow(d, shape, seen, From(picture, y * x_row), From(dy, row * width * channels),
              sums + i * shape.kernel[1] * channels);
     }
   }
@@ -83,11 +88,13 @@ void WeightSums(const ConvolutionShape& shape, ConstElements x, ConstElements dy
   for (int64_t k = 0; k < shape.kernel[0] * shape.kernel[1]; ++k) {
     std::fill_n(sums + k * shape.out_channels + first_channel, channels, 0.0f);
   }
+  std::vector<Columns> seen;
+  for (int64_t j = 0; j < shape.kernel[1]; ++j) seen.emplace_back(shape, j);
   const int64_t end = first_channel + channels;
   int64_t c = first_channel;
   for (; c + lanes <= end; c += lanes)
-    AddAll(d, shape, From(x, c), From(dy, c), pictures, sums + c);
-  for (; c < end; ++c) AddAll(single, shape, From(x, c), From(dy, c), pictures, sums + c);
+    AddAll(d, shape, seen, From(x, c), From(dy, c), pictures, sums + c);
+  for (; c < end; ++c) AddAll(single, shape, seen, From(x, c), From(dy, c), pictures, sums + c);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -67,6 +67,9 @@ class WeightsPass {
     one_.reset();
   }
 
+  // Whether this is oneDNN's way for depthwise convolutions.
+  bool IsDepthwiseWay() const { return std::strstr(desc_.impl_info_str(), "dw") != nullptr; }
+
   void Run(const void* x, const void* dy, float* dweights) const {
     dnnl::memory result(desc_.diff_weights_desc(), OneDnnEngine());
     pass_.execute(OneDnnStream(),
@@ -101,6 +104,8 @@ class PartsOfBatch : public WeightGradient {
         dy_picture_(shape.out_channels * shape.Result()[0] * shape.Result()[1]) {
     if (larger_parts_ > 0) larger_.emplace(WithBatch(shape, smaller_batch_ + 1));
   }
+
+  bool IsDepthwiseWay() const { return smaller_.IsDepthwiseWay(); }
 
   void Run(const void* x, const void* dy, float* dweights) const override {
     // The first part's go where they belong.
@@ -238,8 +243,8 @@ class MatrixProduct : public WeightGradient {
   dnnl::matmul pass_;
 };
 
-// The gradient of depthwise weights. oneDNN has a fast way only for some of them (3 x 3); its other
-// one takes a hundred times as long.
+// The gradient of depthwise weights that oneDNN has no way of its own for (all but 3 x 3): its
+// general one takes a hundred times as long.
 class Depthwise : public WeightGradient {
  public:
   explicit Depthwise(const ConvolutionShape& shape)
@@ -293,12 +298,15 @@ constexpr int64_t kMostBytesSeen = 6 << 20;
 }  // namespace
 
 std::unique_ptr<const WeightGradient> MakeWeightGradient(const ConvolutionShape& shape) {
-  if (IsDepthwise(shape)) return std::make_unique<const Depthwise>(shape);
   const bool plain = MatrixProduct::SeesPlain(shape);
   if (shape.groups == 1 && (plain || MatrixProduct::BytesSeen(shape) <= kMostBytesSeen)) {
     return std::make_unique<const MatrixProduct>(shape);
   }
-  return std::make_unique<const PartsOfBatch>(shape);
+  auto parts = std::make_unique<const PartsOfBatch>(shape);
+  if (IsDepthwise(shape) && !parts->IsDepthwiseWay()) {
+    return std::make_unique<const Depthwise>(shape);
+  }
+  return parts;
 }
 
 }  // namespace quantry::engine
