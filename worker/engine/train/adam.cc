@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "worker/engine/kernels/optimizer_step.h"
+#include "worker/engine/train/plain_arrays.h"
 
 namespace quantry::engine {
 
@@ -30,22 +32,43 @@ std::vector<NamedTensor> Adam::State() const {
 
 void Adam::StepOne(size_t index, at::Tensor parameter, at::Tensor gradient, double rate,
                    double weight_decay) {
-  if (weight_decay != 0.0) gradient.add_(parameter, weight_decay);
-  Update(index, parameter, gradient, rate);
+  Update(index, parameter, gradient, rate, {.in_gradient = weight_decay});
 }
 
-void Adam::Update(size_t index, at::Tensor parameter, const at::Tensor& gradient, double rate) {
+void Adam::Update(size_t index, at::Tensor parameter, at::Tensor gradient, double rate,
+                  const Decay& decay) {
   Moments& moments = moments_[index];
   moments.steps.tensor.add_(1);
   const double steps = moments.steps.tensor.item<double>();
-  const double mean_share = 1.0 - std::pow(options_.beta1, steps);
-  const double square_share = 1.0 - std::pow(options_.beta2, steps);
-  const at::Tensor& mean =
-      moments.mean.tensor.mul_(options_.beta1).add_(gradient, 1.0 - options_.beta1);
-  const at::Tensor& square = moments.mean_square.tensor.mul_(options_.beta2)
-                                 .addcmul_(gradient, gradient, 1.0 - options_.beta2);
-  const at::Tensor root = square.sqrt().div_(std::sqrt(square_share)).add_(options_.epsilon);
-  parameter.addcdiv_(mean, root, -rate / mean_share);
+  const double step_rate = rate / (1.0 - std::pow(options_.beta1, steps));
+  const double root_share = std::sqrt(1.0 - std::pow(options_.beta2, steps));
+  const at::Tensor& mean = moments.mean.tensor;
+  const at::Tensor& square = moments.mean_square.tensor;
+  if (ArePlainArrays({parameter, gradient, mean, square})) {
+    const AdamNumbers numbers = {.rate = static_cast<float>(step_rate),
+                                 .root_share = static_cast<float>(root_share),
+                                 .epsilon = static_cast<float>(options_.epsilon),
+                                 .beta1 = static_cast<float>(options_.beta1),
+                                 .beta2 = static_cast<float>(options_.beta2),
+                                 .new_mean = static_cast<float>(1.0 - options_.beta1),
+                                 .new_square = static_cast<float>(1.0 - options_.beta2),
+                                 .weight_decay = static_cast<float>(decay.in_gradient),
+                                 .kept = static_cast<float>(decay.kept)};
+    float* values = parameter.data_ptr<float>();
+    const float* slopes = gradient.data_ptr<float>();
+    const AdamState state = {mean.data_ptr<float>(), square.data_ptr<float>()};
+    ForEachPart(parameter.numel(), [&](int64_t begin, int64_t count) {
+      AdamStep(values + begin, slopes + begin, {state.mean + begin, state.square + begin}, count,
+               numbers);
+    });
+    return;
+  }
+  if (decay.kept != 1.0) parameter.mul_(decay.kept);
+  if (decay.in_gradient != 0.0) gradient.add_(parameter, decay.in_gradient);
+  mean.mul_(options_.beta1).add_(gradient, 1.0 - options_.beta1);
+  square.mul_(options_.beta2).addcmul_(gradient, gradient, 1.0 - options_.beta2);
+  const at::Tensor root = square.sqrt().div_(root_share).add_(options_.epsilon);
+  parameter.addcdiv_(mean, root, -step_rate);
 }
 
 }  // namespace quantry::engine

@@ -20,8 +20,14 @@ class Adam : public Optimizer {
   std::vector<NamedTensor> State() const override;
 
  protected:
-  // The update without weight decay.
-  void Update(size_t index, at::Tensor parameter, const at::Tensor& gradient, double rate);
+  // Two ways to decay, of which a kind of Adam takes one: `in_gradient` times the parameter is
+  // added to the gradient, or the parameter is multiplied by `kept` first.
+  struct Decay {
+    double in_gradient = 0;
+    double kept = 1;
+  };
+  void Update(size_t index, at::Tensor parameter, at::Tensor gradient, double rate,
+              const Decay& decay);
 
  private:
   void StepOne(size_t index, at::Tensor parameter, at::Tensor gradient, double rate,

@@ -1,24 +1,14 @@
 #include "worker/engine/train/sgd.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "worker/engine/kernels/sgd_step.h"
+#include "worker/engine/kernels/optimizer_step.h"
+#include "worker/engine/train/plain_arrays.h"
 
 namespace quantry::engine {
-namespace {
-
-constexpr int64_t kGrain = 1 << 15;  // elements that are worth a thread
-
-bool IsPlainArray(const at::Tensor& tensor) {
-  return tensor.device().is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
-}
-
-}  // namespace
-
 Sgd::Sgd(std::vector<ParameterGroup> groups, const OptimizerOptions& options)
     : Optimizer(std::move(groups)), momentum_(options.momentum) {
   for (const NamedTensor& parameter : Parameters()) {
@@ -32,15 +22,15 @@ std::vector<NamedTensor> Sgd::State() const { return momenta_; }
 void Sgd::StepOne(size_t index, at::Tensor parameter, at::Tensor gradient, double rate,
                   double weight_decay) {
   const at::Tensor& momentum = momenta_[index].tensor;
-  if (IsPlainArray(parameter) && IsPlainArray(gradient) && IsPlainArray(momentum)) {
+  if (ArePlainArrays({parameter, gradient, momentum})) {
     const SgdNumbers numbers = {.rate = static_cast<float>(rate),
                                 .momentum = static_cast<float>(momentum_),
                                 .weight_decay = static_cast<float>(weight_decay)};
     float* values = parameter.data_ptr<float>();
     const float* slopes = gradient.data_ptr<float>();
     float* kept = momentum.data_ptr<float>();
-    at::parallel_for(0, parameter.numel(), kGrain, [&](int64_t begin, int64_t end) {
-      SgdStep(values + begin, slopes + begin, kept + begin, end - begin, numbers);
+    ForEachPart(parameter.numel(), [&](int64_t begin, int64_t count) {
+      SgdStep(values + begin, slopes + begin, kept + begin, count, numbers);
     });
     return;
   }

@@ -139,7 +139,12 @@ void Parity::ExpectSameGradients(const Graph& graph, const std::string& kind,
     const Value* parameter = graph.FindValue(name.substr(prefix.size()));
     ASSERT_NE(parameter, nullptr) << name;
     ASSERT_TRUE(parameter->tensor().grad().defined()) << name;
-    EXPECT_LE(RelativeError(parameter->tensor().grad(), expected, 1e-6 * largest), tolerance)
+    // Some are 0 but for rounding: a bias before the next BatchNorm, which takes it away. What
+    // torch itself is off the float64 gradient is what it can be compared to.
+    const at::Tensor& precise = reference_.at("grad." + name.substr(prefix.size()));
+    const double noise = 2 * RelativeError(expected, precise, 1e-6 * largest);
+    EXPECT_LE(RelativeError(parameter->tensor().grad(), expected, 1e-6 * largest),
+              tolerance + noise)
         << name;
     ++compared;
   }
