@@ -35,6 +35,10 @@ QUANTRY = {
     "quantry_pact": ("Quantry QAT W8A8, PACT",
                      ["--quant-config", '{"activation_preprocess_type": "PACT"}']),
     "quantry_lsq": ("Quantry QAT W8A8, LSQ", ["--quant-config", LSQ]),
+    "quantry_range": ("Quantry QAT W8A8, range_abs_max",
+                      ["--quant-config", '{"activation_quantize_type": "range_abs_max"}']),
+    "quantry_asymmetric": ("Quantry QAT W8A8, asymmetric",
+                           ["--quant-config", '{"activation_symmetric": false}']),
 }
 EXPORT = """
 import sys, torch, torchvision

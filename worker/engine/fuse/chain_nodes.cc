@@ -24,7 +24,7 @@ bool HasOwnState(const Node& node) {
 bool IsNorm(const Node& node) { return node.op() == "BatchNormalization" && HasOwnState(node); }
 
 bool IsGrid(const Node& node) {
-  return node.op() == kFakeQuantizeOp && HasOwnState(node) && SeesOnlyRange(SpecOf(node));
+  return node.op() == kFakeQuantizeOp && HasOwnState(node) && NeedsOnlyRange(SpecOf(node));
 }
 
 bool IsAdd(const Node& node) { return node.op() == "Add" && node.input(0) != node.input(1); }

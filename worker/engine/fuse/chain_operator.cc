@@ -32,7 +32,7 @@ bool ChainOperator::Accepts(absl::Span<const RunValue> inputs,
                             const EvaluateContext& context) const {
   const at::Tensor& x = inputs[kX].tensor;
   const RunValue& operand = inputs[kOperand];
-  if (!IsRunForChains(context)) return false;
+  if (!IsRunForChains(context) || !GridsAreStarted(chain_)) return false;
   // A quantizer alone is one already, but for giving integers.
   if (nodes().size() == 1 && context.precision != Precision::kBf16) return false;
   if (!IsCpuRunValue(inputs[kX]) || x.numel() == 0 || !HasRows(x)) return false;

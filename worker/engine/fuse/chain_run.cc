@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
+
+#include "worker/engine/fuse/chain_learning.h"
 
 namespace quantry::engine {
 namespace {
@@ -53,10 +56,10 @@ InputLine LineOf(const ChainRun& run, const GradientSums& sums) {
   return {.offset = Periodic(offset), .slope = Periodic(slope)};
 }
 
-// Writes the gradient of x to `dx`.
-void InputGradient(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
-                   const ChainRun& run, const ElementwiseChain& chain, const InputLine& line,
-                   const at::Tensor& dx) {
+// Writes the gradient of x to `dx`. Calls `also`, where it is not null, with each piece.
+void WriteInputGradient(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
+                        const ChainRun& run, const ElementwiseChain& chain, const InputLine& line,
+                        const at::Tensor& dx, const PieceFunction& also = nullptr) {
   const float* inputs = x.data_ptr<float>();
   const ConstElements operand = ElementsOf(r);
   const ConstElements from = ElementsOf(dy);
@@ -66,10 +69,11 @@ void InputGradient(const at::Tensor& x, const at::Tensor& r, const at::Tensor& d
     input.offset = line.offset.data();
     input.slope = line.slope.data();
   }
-  ForEachPiece(run.shape, [&](int64_t, int64_t first, int64_t rows) {
+  ForEachPiece(run.shape, [&](int64_t piece, int64_t first, int64_t rows) {
     const int64_t offset = first * run.shape.channels;
     ChainBackwardInput(inputs + offset, From(operand, offset), From(from, offset), From(to, offset),
                        rows, chain, input);
+    if (also) also(piece, first, rows);
   });
 }
 
@@ -80,11 +84,12 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const c10::optional<at::Tensor>& r,
                             const c10::optional<at::Tensor>& gamma,
-                            const c10::optional<at::Tensor>& beta,
+                            const c10::optional<at::Tensor>& beta, at::TensorList learners,
                             const c10::intrusive_ptr<ChainRun>& run) {
     // These get gradients; their values are in the run.
     (void)gamma;
     (void)beta;
+    (void)learners;
     context->save_for_backward({x, r.value_or(at::Tensor())});
     context->saved_data["run"] = AsCapsule(run);
     return ChainResult(x, r.value_or(at::Tensor()), *run);
@@ -95,7 +100,11 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     const auto run = FromCapsule<ChainRun>(context->saved_data["run"]);
     const ChainGradients gradients =
         ChainGradientsOf(saved[0], saved[1], outputs[0], *run, at::kFloat);
-    return {gradients.x, gradients.r, gradients.gamma, gradients.beta, at::Tensor()};
+    variable_list all = {gradients.x, gradients.r, gradients.gamma, gradients.beta};
+    const std::vector<at::Tensor> learned = LearnersGradients(gradients);
+    all.insert(all.end(), learned.begin(), learned.end());
+    all.emplace_back();
+    return all;
   }
 };
 
@@ -120,22 +129,28 @@ ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const 
   const bool known = dy.scalar_type() == at::kFloat || dy.scalar_type() == at::kBFloat16;
   if (dy.strides() != x.strides() || !known) dy = at::empty_like(x).copy_(dy);
   ChainGradients gradients = {.x = at::empty_like(x, x.options().dtype(input_type))};
+  ChainLearning learning(run, x.data_ptr<float>(), ElementsOf(r), ElementsOf(dy));
   if (!run.has_affine && !(r.defined() && run.chain.has_inner)) {
-    InputGradient(x, r, dy, run, run.chain, {}, gradients.x);
+    WriteInputGradient(x, r, dy, run, run.chain, {}, gradients.x, learning.ForPieces());
     if (r.defined()) gradients.r = gradients.x;
+    gradients.inner = learning.Inner();
+    gradients.outer = learning.Outer();
     return gradients;
   }
   if (r.defined()) gradients.r = at::empty_like(x, x.options().dtype(r.scalar_type()));
-  GradientSums sums = BackwardSumsOf(x.data_ptr<float>(), ElementsOf(r), ElementsOf(dy),
-                                     MutableElementsOf(gradients.r), run.shape, run.chain);
+  GradientSums sums =
+      BackwardSumsOf(x.data_ptr<float>(), ElementsOf(r), ElementsOf(dy),
+                     MutableElementsOf(gradients.r), run.shape, run.chain, learning.ForPieces());
+  gradients.inner = learning.Inner();
+  gradients.outer = learning.Outer();
   for (size_t c = 0; c < run.mean_rest.size(); ++c) {
     sums.moment[c] += run.mean_rest[c] * sums.gradient[c];
   }
   const InputLine line = LineOf(run, sums);
   if (r.defined()) {
-    InputGradient(x, {}, gradients.r, run, BeforeOperand(run.chain), line, gradients.x);
+    WriteInputGradient(x, {}, gradients.r, run, BeforeOperand(run.chain), line, gradients.x);
   } else {
-    InputGradient(x, {}, dy, run, run.chain, line, gradients.x);
+    WriteInputGradient(x, {}, dy, run, run.chain, line, gradients.x);
   }
   if (!run.inverse_deviation.empty()) {
     std::vector<double> of_gamma = sums.moment;
@@ -147,7 +162,31 @@ ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const 
   return gradients;
 }
 
+std::vector<at::Tensor> LearnersOf(const ChainRun& run) {
+  std::vector<at::Tensor> learners;
+  for (const GridLearning* learning : {&run.inner_learning, &run.outer_learning}) {
+    for (const at::Tensor& tensor : {learning->parameter, learning->offset}) {
+      if (tensor.defined()) learners.push_back(tensor);
+    }
+  }
+  return learners;
+}
+
+std::vector<at::Tensor> LearnersGradients(const ChainGradients& gradients) {
+  std::vector<at::Tensor> defined;
+  for (const LearnedGradients* learned : {&gradients.inner, &gradients.outer}) {
+    for (const at::Tensor& tensor : {learned->parameter, learned->offset}) {
+      if (tensor.defined()) defined.push_back(tensor);
+    }
+  }
+  return defined;
+}
+
 bool WantsGradient(const at::Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); }
+
+bool AnyWantsGradient(at::TensorList tensors) {
+  return at::GradMode::is_enabled() && std::any_of(tensors.begin(), tensors.end(), WantsGradient);
+}
 
 c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor) {
   return tensor.defined() ? c10::make_optional(tensor) : c10::nullopt;
@@ -155,12 +194,11 @@ c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor) {
 
 RunValue RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& gamma,
                   const at::Tensor& beta, const c10::intrusive_ptr<ChainRun>& run) {
-  const bool wanted =
-      WantsGradient(x) || WantsGradient(r) || WantsGradient(gamma) || WantsGradient(beta);
-  const at::Tensor y =
-      at::GradMode::is_enabled() && wanted
-          ? ChainFunction::apply(x, IfDefined(r), IfDefined(gamma), IfDefined(beta), run)
-          : ChainResult(x, r, *run);
+  const std::vector<at::Tensor> learners = LearnersOf(*run);
+  const bool wanted = AnyWantsGradient({x, r, gamma, beta}) || AnyWantsGradient(learners);
+  const at::Tensor y = wanted ? ChainFunction::apply(x, IfDefined(r), IfDefined(gamma),
+                                                     IfDefined(beta), at::TensorList(learners), run)
+                              : ChainResult(x, r, *run);
   return {.tensor = y, .step = run->chain.gives_integers ? run->chain.outer.step : 0};
 }
 

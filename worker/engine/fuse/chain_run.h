@@ -9,6 +9,7 @@
 #include "worker/engine/fuse/chain_statistics.h"
 #include "worker/engine/fuse/run_value.h"
 #include "worker/engine/kernels/chain.h"
+#include "worker/engine/ops/fake_quantize.h"
 
 namespace quantry::engine {
 
@@ -26,20 +27,33 @@ struct ChainRun : torch::CustomClassHolder {
   std::vector<double> inverse_deviation;
   std::vector<double> mean_rest;
   bool batch_statistics = false;  // the norm's are those of x itself
+  GridLearning inner_learning;
+  GridLearning outer_learning;
 };
 
 // The chain's result, by itself: dense as x, bf16 where `run` gives integers. `r` may be undefined.
 at::Tensor ChainResult(const at::Tensor& x, const at::Tensor& r, const ChainRun& run);
+
+// Of what a quantizer learns; undefined where it has no such parameter.
+struct LearnedGradients {
+  at::Tensor parameter;
+  at::Tensor offset;
+};
 
 // Gradients by that of the result, `dy`. Undefined: there is no such input.
 struct ChainGradients {
   at::Tensor x;  // of the type that was asked for
   at::Tensor r;  // of the type of r
   at::Tensor gamma, beta;
+  LearnedGradients inner, outer;
   std::vector<double> affine;  // sums over rows of the gradient of t; empty without an affine part
 };
 ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
                                 const ChainRun& run, at::ScalarType input_type);
+
+// The parameters that the chain's quantizers learn, and their gradients in the same order.
+std::vector<at::Tensor> LearnersOf(const ChainRun& run);
+std::vector<at::Tensor> LearnersGradients(const ChainGradients& gradients);
 
 // The chain's result; r, gamma and beta may be undefined. Gradients flow to whatever asks for one.
 RunValue RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& gamma,
@@ -48,6 +62,8 @@ RunValue RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& ga
 // What autograd is to know of a tensor that may be left out.
 c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor);
 bool WantsGradient(const at::Tensor& tensor);
+// Whether gradients are taken at all, and some tensor, perhaps undefined, wants one.
+bool AnyWantsGradient(at::TensorList tensors);
 // `value` for an AutogradContext's saved_data, and back.
 template <typename T>
 c10::IValue AsCapsule(const c10::intrusive_ptr<T>& value) {

@@ -63,8 +63,7 @@ int64_t PiecesOf(const RowShape& shape) {
   return (shape.rows + rows - 1) / rows;
 }
 
-void ForEachPiece(const RowShape& shape,
-                  const std::function<void(int64_t piece, int64_t first, int64_t rows)>& f) {
+void ForEachPiece(const RowShape& shape, const PieceFunction& f) {
   const int64_t rows = RowsOfPiece(shape);
   at::parallel_for(0, PiecesOf(shape), 1, [&](int64_t begin, int64_t end) {
     for (int64_t piece = begin; piece < end; ++piece) {
@@ -122,12 +121,14 @@ ChainRange RangeOfChain(const float* x, ConstElements r, const RowShape& shape,
 }
 
 GradientSums BackwardSumsOf(const float* x, ConstElements r, ConstElements dy, Elements dr,
-                            const RowShape& shape, const ElementwiseChain& chain) {
+                            const RowShape& shape, const ElementwiseChain& chain,
+                            const PieceFunction& also) {
   PeriodPerPiece gradient(shape, 0.0f), moment(shape, 0.0f);
   ForEachPiece(shape, [&](int64_t piece, int64_t first, int64_t rows) {
     const int64_t offset = first * shape.channels;
     ChainBackwardSums(x + offset, From(r, offset), From(dy, offset), From(dr, offset), rows, chain,
                       {.gradient = gradient.Of(piece), .moment = moment.Of(piece)});
+    if (also) also(piece, first, rows);
   });
   return {.gradient = SumPerChannel(gradient.values(), shape.channels),
           .moment = SumPerChannel(moment.values(), shape.channels)};

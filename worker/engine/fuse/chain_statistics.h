@@ -21,9 +21,9 @@ struct RowShape {
 
 // Calls f(piece, first row, rows) for all pieces, in parallel. Pieces start at multiples of
 // RowsPerPeriod.
+using PieceFunction = std::function<void(int64_t piece, int64_t first, int64_t rows)>;
 int64_t PiecesOf(const RowShape& shape);
-void ForEachPiece(const RowShape& shape,
-                  const std::function<void(int64_t piece, int64_t first, int64_t rows)>& f);
+void ForEachPiece(const RowShape& shape, const PieceFunction& f);
 
 // Of each channel of x.
 struct ChannelStatistics {
@@ -38,13 +38,15 @@ ChannelStatistics StatisticsOf(const float* x, const RowShape& shape);
 ChainRange RangeOfChain(const float* x, ConstElements r, const RowShape& shape,
                         const ElementwiseChain& chain);
 
-// ChainBackwardSums of the whole: per channel the sum of g, and of g * (x - mean).
+// ChainBackwardSums of the whole: per channel the sum of g, and of g * (x - mean). Calls `also`,
+// where it is not null, with each piece.
 struct GradientSums {
   std::vector<double> gradient;
   std::vector<double> moment;
 };
 GradientSums BackwardSumsOf(const float* x, ConstElements r, ConstElements dy, Elements dr,
-                            const RowShape& shape, const ElementwiseChain& chain);
+                            const RowShape& shape, const ElementwiseChain& chain,
+                            const PieceFunction& also = nullptr);
 
 }  // namespace quantry::engine
 

@@ -74,7 +74,7 @@ WeightOnGrid WeightFor(const Node& grid, const EvaluateContext& context) {
   const std::vector<at::Tensor> inputs = InitializersOf(grid);
   if (ReachesAll(SpecOf(grid)) && weight.is_contiguous()) {
     const at::NoGradGuard no_grad;
-    const QParams qparams = QParamsByRange(
+    const QParams qparams = WeightGridByMagnitudes(
         grid, inputs, [&] { return Magnitudes(weight.detach()); }, context);
     return {weight, PerChannel(qparams.step, weight.size(0))};
   }
@@ -143,6 +143,7 @@ bool LayerOperator::Accepts(absl::Span<const RunValue> inputs,
   const at::Tensor weight = InitializerOf(layer_.weight_grid, kFakeQuantizeX);
   if (!inputs[kX].integers() || x.dim() != weight.dim() || x.numel() == 0) return false;
   if (!x.is_contiguous(*RowFormat(x))) return false;
+  if (!GridsAreStarted(layer_.chain)) return false;
   const ConvolutionShape shape = ShapeFor(x);
   // What is wrong with the shapes is for the convolution itself to say.
   if (weight.size(1) * shape.groups != shape.in_channels ||

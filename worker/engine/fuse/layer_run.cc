@@ -27,12 +27,13 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
                             const c10::optional<at::Tensor>& bias,
                             const c10::optional<at::Tensor>& r,
                             const c10::optional<at::Tensor>& gamma,
-                            const c10::optional<at::Tensor>& beta, const at::Tensor& sums,
-                            const c10::intrusive_ptr<LayerRun>& run) {
+                            const c10::optional<at::Tensor>& beta, at::TensorList learners,
+                            const at::Tensor& sums, const c10::intrusive_ptr<LayerRun>& run) {
     // These get gradients; their values are in the run.
     (void)weight;
     (void)gamma;
     (void)beta;
+    (void)learners;
     context->save_for_backward({x, r.value_or(at::Tensor()), sums});
     context->saved_data["run"] = AsCapsule(run);
     context->saved_data["bias"] = bias.has_value();
@@ -49,10 +50,12 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     if (context->saved_data["bias"].toBool()) of_bias = run->BiasGradient(chain.affine);
     at::Tensor of_x;
     if (run->wants_input()) of_x = run->InputGradient(chain.x, x);
-    return {of_x,         run->WeightGradient(chain.x, x),
-            of_bias,      chain.r,
-            chain.gamma,  chain.beta,
-            at::Tensor(), at::Tensor()};
+    variable_list all = {of_x,      run->WeightGradient(chain.x, x), of_bias, chain.r, chain.gamma,
+                         chain.beta};
+    const std::vector<at::Tensor> learned = LearnersGradients(chain);
+    all.insert(all.end(), learned.begin(), learned.end());
+    all.resize(all.size() + 2);
+    return all;
   }
 };
 
@@ -131,18 +134,16 @@ at::Tensor LayerRun::BiasGradient(const std::vector<double>& of_affine) const {
 
 RunValue RunLayer(const LayerTensors& tensors, const at::Tensor& sums,
                   const c10::intrusive_ptr<LayerRun>& run) {
-  bool wanted = false;
-  for (const at::Tensor* tensor :
-       {&tensors.x, &tensors.weight, &tensors.bias, &tensors.r, &tensors.gamma, &tensors.beta}) {
-    wanted = wanted || WantsGradient(*tensor);
-  }
   const ChainRun& chain = *run->chain;
+  const std::vector<at::Tensor> learners = LearnersOf(chain);
+  const bool wanted = AnyWantsGradient({tensors.x, tensors.weight, tensors.bias, tensors.r,
+                                        tensors.gamma, tensors.beta}) ||
+                      AnyWantsGradient(learners);
   const at::Tensor y =
-      at::GradMode::is_enabled() && wanted
-          ? LayerFunction::apply(tensors.x, tensors.weight, IfDefined(tensors.bias),
-                                 IfDefined(tensors.r), IfDefined(tensors.gamma),
-                                 IfDefined(tensors.beta), sums, run)
-          : ChainResult(sums, tensors.r, chain);
+      wanted ? LayerFunction::apply(tensors.x, tensors.weight, IfDefined(tensors.bias),
+                                    IfDefined(tensors.r), IfDefined(tensors.gamma),
+                                    IfDefined(tensors.beta), at::TensorList(learners), sums, run)
+             : ChainResult(sums, tensors.r, chain);
   return {.tensor = y, .step = chain.chain.gives_integers ? chain.chain.outer.step : 0};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "worker/engine/fuse/chain_statistics.h"
 #include "worker/engine/ops/batch_normalization.h"
@@ -12,13 +13,16 @@
 namespace quantry::engine {
 namespace {
 
-ChainGrid GridOf(const Node& node, const EvaluateContext& context,
-                 absl::FunctionRef<ChainRange()> range) {
+// `learning` gets what the node's parameters learn from; `x` is as what it quantizes.
+ChainGrid GridOf(const Node& node, const at::Tensor& x, const EvaluateContext& context,
+                 absl::FunctionRef<ChainRange()> range, GridLearning& learning) {
   const auto as_tensor = [&] {
     const ChainRange seen = range();
     return at::tensor({seen.least, seen.most}, at::kFloat);
   };
-  const QParams qparams = QParamsByRange(node, InitializersOf(node), as_tensor, context);
+  ActivationGrid grid = GridByRange(node, InitializersOf(node), x.sizes(), as_tensor, context);
+  learning = std::move(grid.learning);
+  const QParams& qparams = grid.qparams;
   return {.low = qparams.low.item<float>(),
           .high = qparams.high.item<float>(),
           .step = qparams.step.item<float>()};
@@ -201,11 +205,13 @@ c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
   affine.Finish(inputs.gradient_factor);
   const RangeFinder ranges(inputs, *run, statistics);
   if (nodes.inner != nullptr) {
-    run->chain.inner = GridOf(*nodes.inner, context, [&] { return ranges.OfAffine(); });
+    run->chain.inner = GridOf(
+        *nodes.inner, inputs.x, context, [&] { return ranges.OfAffine(); }, run->inner_learning);
     run->chain.has_inner = true;
   }
   if (nodes.outer != nullptr) {
-    run->chain.outer = GridOf(*nodes.outer, context, [&] { return ranges.OfResult(); });
+    run->chain.outer = GridOf(
+        *nodes.outer, inputs.x, context, [&] { return ranges.OfResult(); }, run->outer_learning);
     run->chain.has_outer = true;
     // Those who read integers work on pictures and vectors.
     const bool has_readers = inputs.x.dim() == 4 || inputs.x.dim() == 2;
@@ -225,6 +231,11 @@ c10::optional<at::MemoryFormat> RowFormat(const at::Tensor& x) {
 bool IsRunForChains(const EvaluateContext& context) {
   return context.phase != RunPhase::kCalibrate && context.share == nullptr &&
          context.precision != Precision::kFloat64;
+}
+
+bool GridsAreStarted(const ChainNodes& nodes) {
+  return (nodes.inner == nullptr || StartsByRange(*nodes.inner)) &&
+         (nodes.outer == nullptr || StartsByRange(*nodes.outer));
 }
 
 bool NormFits(const Node* norm, int64_t channels) {

@@ -38,6 +38,8 @@ c10::optional<at::MemoryFormat> RowFormat(const at::Tensor& x);
 
 // Whether a run is one that chains can do at all.
 bool IsRunForChains(const EvaluateContext& context);
+// Whether the range is enough for the chain's quantizers to go on.
+bool GridsAreStarted(const ChainNodes& nodes);
 // Whether a norm's tensors are what the kernels read, for `channels` channels. Null: there is none.
 bool NormFits(const Node* norm, int64_t channels);
 

@@ -107,6 +107,22 @@ void ChainBackwardInput(const float* x, ConstElements r, ConstElements dy, Eleme
                         int64_t rows, const ElementwiseChain& chain,
                         const ChainInputGradient& input);
 
+// What the parameters of a quantizer learn from. With v what one of the chain's grids is given and
+// g the gradient that reaches what it gives, the sums over all elements of
+struct ChainGridSums {
+  double below = 0;     // g where v < low
+  double above = 0;     // g where v > high
+  double rounding = 0;  // g * (round(v / step) - v / step) elsewhere
+};
+enum class ChainGridPlace { kInner, kOuter };
+struct ChainGridProbe {
+  ChainGridPlace place = ChainGridPlace::kOuter;
+  float low = 0;  // not always the grid's own bounds
+  float high = 0;
+};
+ChainGridSums ChainGridSumsOf(const float* x, ConstElements r, ConstElements dy, int64_t rows,
+                              const ElementwiseChain& chain, const ChainGridProbe& probe);
+
 }  // namespace quantry::engine
 
 #endif  // QUANTRY_WORKER_ENGINE_KERNELS_CHAIN_H_

@@ -77,10 +77,12 @@ QParams QParamsOf(const FakeQuantizeSpec& spec, const QuantizerDef& quantizer, c
 // is an activation; Qp the number of integers above zero, or, where they are unsigned, on the wider
 // side of the zero point.
 double LearnedGradientFactor(const FakeQuantizeSpec& spec, const QParams& qparams,
-                             const at::Tensor& x, bool learned_offset) {
-  int64_t sharing = x.numel();
-  if (spec.is_weight && spec.axis >= 0) sharing /= std::max<int64_t>(1, x.size(spec.axis));
-  if (!spec.is_weight && x.dim() > 1) sharing /= std::max<int64_t>(1, x.size(0));
+                             at::IntArrayRef sizes, bool learned_offset) {
+  int64_t sharing = c10::multiply_integers(sizes);
+  if (spec.is_weight && spec.axis >= 0) {
+    sharing /= std::max<int64_t>(1, sizes[static_cast<size_t>(spec.axis)]);
+  }
+  if (!spec.is_weight && sizes.size() > 1) sharing /= std::max<int64_t>(1, sizes[0]);
   const double n = static_cast<double>(std::max<int64_t>(1, sharing));
   const int64_t zero = learned_offset ? 0 : qparams.zero_point;
   const int64_t qp = spec.symmetric ? qparams.qmax : std::max(zero, qparams.qmax - zero);
@@ -209,6 +211,18 @@ void StartAlpha(const FakeQuantizeSpec& spec, const ObserverState& state, const 
   alpha.copy_(spec.symmetric ? state.scale : state.scale.amax());
 }
 
+// Look, and PACT's alpha has its start where it comes from that.
+at::Tensor LookAndStart(const Node& node, const FakeQuantizeSpec& spec,
+                        const QuantizerDef& quantizer, absl::FunctionRef<at::Tensor()> seen,
+                        const ObserverState& state, const at::Tensor& alpha,
+                        const EvaluateContext& context) {
+  const bool was_initialized = state.initialized.item<float>() != 0;
+  at::Tensor scale = Look(node, spec, quantizer, seen, state, context);
+  const bool starts = context.phase == RunPhase::kCalibrate || !was_initialized;
+  if (alpha.defined() && spec.alpha_from_calibration && starts) StartAlpha(spec, state, alpha);
+  return scale;
+}
+
 std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> inputs,
                                  const EvaluateContext& context) {
   const FakeQuantizeSpec spec = SpecOf(node);
@@ -217,80 +231,38 @@ std::vector<at::Tensor> Evaluate(const Node& node, absl::Span<const at::Tensor> 
   if (x.numel() == 0) return {x};
   const at::Tensor& alpha = inputs[kFakeQuantizeAlpha];
   const ObserverState state = StateOf(inputs);
-  const bool was_initialized = state.initialized.item<float>() != 0;
-  const at::Tensor scale = Look(
+  const at::Tensor scale = LookAndStart(
       node, spec, quantizer, [&] { return SeenOnAllRanks(x, spec, quantizer, context); }, state,
-      context);
-  const bool calibrating = context.phase == RunPhase::kCalibrate;
-  if (alpha.defined() && spec.alpha_from_calibration && (calibrating || !was_initialized)) {
-    StartAlpha(spec, state, alpha);
-  }
-  if (calibrating) return {x};
+      alpha, context);
+  if (context.phase == RunPhase::kCalibrate) return {x};
   const QParams qparams = QParamsOf(spec, quantizer, x, state, scale, alpha);
   if (!quantizer.learned) return {FakeQuantizeOn(x, qparams, alpha, spec.axis, spec.gradient)};
-  const double factor = LearnedGradientFactor(spec, qparams, x, quantizer.learned_offset);
+  const double factor = LearnedGradientFactor(spec, qparams, x.sizes(), quantizer.learned_offset);
   return {FakeQuantizeLearnedOn(
       x, qparams, {.steps = state.scale, .offset = state.offset, .gradient_factor = factor},
       spec.axis)};
 }
 
+// The factors of FakeQuantizeLearnedOn (quant/fake_quantize.h).
+GridLearning LearningOfStep(const ObserverState& state, const QParams& qparams, double factor) {
+  const int64_t zero = state.offset.defined() ? 0 : qparams.zero_point;
+  return {.parameter = state.scale,
+          .offset = state.offset,
+          .low = qparams.low.item<double>(),
+          .high = qparams.high.item<double>(),
+          .by_below = factor * static_cast<double>(qparams.qmin - zero),
+          .by_above = factor * static_cast<double>(qparams.qmax - zero),
+          .by_rounding = factor,
+          .offset_by_clipped = factor};
+}
+
+// Those of FakeQuantizeOn's PACT.
+GridLearning LearningOfAlpha(const at::Tensor& alpha) {
+  const double bound = alpha.detach().item<double>();
+  return {.parameter = alpha, .low = -bound, .high = bound, .by_below = -1, .by_above = 1};
+}
+
 }  // namespace
-
-AttributeMap ToAttributes(const FakeQuantizeSpec& spec) {
-  return {{"quantizer", spec.quantizer},
-          {"bits", int64_t{spec.bits}},
-          {"axis", spec.axis},
-          {"is_weight", int64_t{spec.is_weight}},
-          {"symmetric", int64_t{spec.symmetric}},
-          {"moving_rate", spec.moving_rate},
-          {"window_size", spec.window_size},
-          {"preprocess", std::string(spec.pact ? "PACT" : "")},
-          {"alpha_from_calibration", int64_t{spec.alpha_from_calibration}},
-          {"calibrator", spec.calibrator},
-          {"calibrator_percentile", spec.calibrator_percentile},
-          {"fills_type", int64_t{spec.fills_type}},
-          {"rounding", static_cast<int64_t>(spec.rounding)},
-          {"straight_through", int64_t{spec.gradient == InputGradient::kStraightThrough}},
-          {"reference_start", int64_t{spec.reference_start}},
-          {"dynamic", int64_t{spec.dynamic}},
-          {"full_range", int64_t{spec.full_range}}};
-}
-
-FakeQuantizeSpec SpecOf(const Node& node) {
-  const FakeQuantizeSpec defaults;
-  FakeQuantizeSpec spec = {
-      .quantizer = node.String("quantizer", defaults.quantizer),
-      .bits = static_cast<int>(node.Int("bits", defaults.bits)),
-      .axis = node.Int("axis", defaults.axis),
-      .is_weight = node.Int("is_weight", 0) != 0,
-      .symmetric = node.Int("symmetric", 1) != 0,
-      .moving_rate = node.Float("moving_rate", defaults.moving_rate),
-      .window_size = node.Int("window_size", defaults.window_size),
-      .pact = node.String("preprocess", "") == "PACT",
-      .alpha_from_calibration = node.Int("alpha_from_calibration", 0) != 0,
-      .calibrator = node.String("calibrator", defaults.calibrator),
-      .calibrator_percentile = node.Float("calibrator_percentile", defaults.calibrator_percentile),
-      .fills_type = node.Int("fills_type", 0) != 0,
-      .rounding =
-          node.Int("rounding", 0) == 0 ? Rounding::kHalfToEven : Rounding::kHalfAwayFromZero,
-      .gradient = node.Int("straight_through", 0) == 0 ? InputGradient::kMasked
-                                                       : InputGradient::kStraightThrough,
-      .reference_start = node.Int("reference_start", 0) != 0,
-      .dynamic = node.Int("dynamic", 0) != 0,
-      .full_range = node.Int("full_range", 0) != 0};
-  const QuantizerDef* quantizer = FindQuantizer(spec.quantizer);
-  if (quantizer != nullptr && quantizer->learned_offset) spec.symmetric = false;
-  return spec;
-}
-
-void UseReference(FakeQuantizeSpec& spec) {
-  spec.rounding = Rounding::kHalfAwayFromZero;
-  spec.gradient = InputGradient::kStraightThrough;
-  spec.reference_start = true;
-  spec.dynamic = true;
-  spec.full_range = true;
-  spec.fills_type = false;
-}
 
 QParams EvaluationQParams(const Node& node) {
   const at::NoGradGuard no_grad;
@@ -305,17 +277,44 @@ QParams EvaluationQParams(const Node& node) {
                    alpha == nullptr ? at::Tensor() : alpha->tensor().detach());
 }
 
-bool SeesOnlyRange(const FakeQuantizeSpec& spec) {
+bool NeedsOnlyRange(const FakeQuantizeSpec& spec) {
   const QuantizerDef& quantizer = *FindQuantizer(spec.quantizer);
-  return !spec.is_weight && spec.axis < 0 && !spec.pact && !quantizer.observes_once() &&
-         spec.rounding == Rounding::kHalfToEven && spec.gradient == InputGradient::kMasked;
+  return !spec.is_weight && spec.axis < 0 && quantizer.mapping == Mapping::kNone &&
+         spec.rounding == Rounding::kHalfToEven &&
+         (quantizer.learned || spec.gradient == InputGradient::kMasked);
 }
 
-QParams QParamsByRange(const Node& node, absl::Span<const at::Tensor> inputs,
-                       absl::FunctionRef<at::Tensor()> range, const EvaluateContext& context) {
+bool StartsByRange(const Node& node) {
+  return !FindQuantizer(SpecOf(node).quantizer)->learned ||
+         StateOf(node).initialized.item<float>() != 0;
+}
+
+ActivationGrid GridByRange(const Node& node, absl::Span<const at::Tensor> inputs,
+                           at::IntArrayRef sizes, absl::FunctionRef<at::Tensor()> range,
+                           const EvaluateContext& context) {
   const FakeQuantizeSpec spec = SpecOf(node);
   const QuantizerDef& quantizer = *FindQuantizer(spec.quantizer);
-  const at::Tensor scale = Look(node, spec, quantizer, range, StateOf(inputs), context);
+  const ObserverState state = StateOf(inputs);
+  const at::Tensor alpha =
+      kFakeQuantizeAlpha < inputs.size() ? inputs[kFakeQuantizeAlpha] : at::Tensor();
+  const at::Tensor scale = LookAndStart(node, spec, quantizer, range, state, alpha, context);
+  ActivationGrid grid = {.qparams = QParamsOf(spec, quantizer, /*x=*/{}, state, scale,
+                                              alpha.defined() ? alpha.detach() : alpha)};
+  if (alpha.defined()) grid.learning = LearningOfAlpha(alpha);
+  if (quantizer.learned) {
+    const double factor =
+        LearnedGradientFactor(spec, grid.qparams, sizes, quantizer.learned_offset);
+    grid.learning = LearningOfStep(state, grid.qparams, factor);
+  }
+  return grid;
+}
+
+QParams WeightGridByMagnitudes(const Node& node, absl::Span<const at::Tensor> inputs,
+                               absl::FunctionRef<at::Tensor()> magnitudes,
+                               const EvaluateContext& context) {
+  const FakeQuantizeSpec spec = SpecOf(node);
+  const QuantizerDef& quantizer = *FindQuantizer(spec.quantizer);
+  const at::Tensor scale = Look(node, spec, quantizer, magnitudes, StateOf(inputs), context);
   return ThresholdQParams(spec, scale.detach(), /*alpha=*/{});
 }
 

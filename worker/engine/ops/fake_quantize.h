@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "worker/engine/graph/node.h"
 #include "worker/engine/graph/types.h"
+#include "worker/engine/ops/fake_quantize_spec.h"  // IWYU pragma: export
 #include "worker/engine/ops/operator.h"
 #include "worker/engine/quant/qparams.h"
 #include "worker/engine/quant/rounding.h"
@@ -51,63 +52,50 @@ enum FakeQuantizeInput : size_t {
   kFakeQuantizeZeroPoint = 9,
 };
 
-// The attributes of a FakeQuantize node.
-struct FakeQuantizeSpec {
-  std::string quantizer = "abs_max";  // a name of QuantizerTable()
-  int bits = 8;                       // 2..16
-  int64_t axis = -1;                  // -1: one scale; else one per index of this axis
-  bool is_weight = false;
-  // False: unsigned integers with a zero point. Activations only. LSQ+ is never symmetric, whatever
-  // stands here.
-  bool symmetric = true;
-  float moving_rate = 0.9f;             // moving averages only
-  int64_t window_size = 10000;          // range_abs_max only
-  bool pact = false;                    // input 4 is there
-  bool alpha_from_calibration = false;  // PACT: alpha starts at the calibrated s
-  // How the start of a quantizer whose s is free is found from what calibration sees: a name of
-  // CalibratorTable() (quant/calibrator.h), and the share of |x| that "percentile" keeps, in
-  // percent.
-  std::string calibrator = "abs_max";
-  float calibrator_percentile = 99.99f;
-  // Symmetric activations of 8 and 16 bits: integers in [-q - 1, q], all that int8 and int16 have,
-  // as the runtimes saturate, instead of [-q, q]. Not with PACT, which clamps to [-alpha, alpha].
-  bool fills_type = false;
-
-  // The reference's ways; UseReference sets all of them.
-  Rounding rounding = Rounding::kHalfToEven;
-  InputGradient gradient = InputGradient::kMasked;  // learned steps and DoReFa have their own
-  // Moving averages start at s = 0.001, state = 1, accum = 1; range_abs_max at s = 0.001.
-  bool reference_start = false;
-  // Activations with abs_max: kEvaluate, too, takes the s of the very tensor. Export can't, and
-  // takes the largest s seen.
-  bool dynamic = false;
-  bool full_range = false;  // symmetric learned steps: integers in [-q - 1, q] instead of [-q, q]
-
-  friend bool operator==(const FakeQuantizeSpec&, const FakeQuantizeSpec&) = default;
-};
-
-// Makes `spec` compute what the reference (PaddleSlim on Paddle's kernels) computes, to the letter:
-// profile "paddle".
-void UseReference(FakeQuantizeSpec& spec);
-
-AttributeMap ToAttributes(const FakeQuantizeSpec& spec);
-FakeQuantizeSpec SpecOf(const Node& node);
-
 // What evaluation and export quantize with: the node's state, narrowed by alpha with PACT. A
 // FakeQuantize node of a graph whose weight, if it is one, is an initializer. (A dynamic
 // activation: what stands in for it at export.)
 QParams EvaluationQParams(const Node& node);
 
-// Whether a node is a quantizer of activations that sees nothing of its tensor but the least and
-// the greatest value, learns nothing, and hands gradients on where the tensor is in range: what
-// fused operators can do.
-bool SeesOnlyRange(const FakeQuantizeSpec& spec);
+// Whether a node is a quantizer of activations that fused operators can do: it takes the tensor as
+// a whole, hands gradients on where that is in range, and sees no more of it than the least and the
+// greatest value once it has a start.
+bool NeedsOnlyRange(const FakeQuantizeSpec& spec);
+// Whether such a node can go on: it has its start, or the range is enough to find it.
+bool StartsByRange(const Node& node);
 
-// What such a node quantizes its tensor with in this run, its state brought up to date on the way
-// as evaluating it does. `inputs` are the node's; `range`, float32 {least, greatest} of the tensor,
-// is asked for only if the node looks.
-QParams QParamsByRange(const Node& node, absl::Span<const at::Tensor> inputs,
-                       absl::FunctionRef<at::Tensor()> range, const EvaluateContext& context);
+// How the parameters of a quantizer learn. With v the tensor, g the gradient that reaches what the
+// node gives, and the sums over all elements of
+//   below: g where v < low;  above: g where v > high;  rounding: g * (round(v / step) - v / step)
+//   elsewhere,
+// the gradients are these factors times the sums.
+struct GridLearning {
+  at::Tensor parameter;  // PACT's alpha, or a learned step; undefined: nothing learns
+  at::Tensor offset;     // LSQ+, else undefined
+  double low = 0;
+  double high = 0;
+  double by_below = 0;  // of the parameter
+  double by_above = 0;
+  double by_rounding = 0;
+  double offset_by_clipped = 0;  // times below + above
+};
+
+// What a node of NeedsOnlyRange quantizes a tensor of `sizes` with in this run, its state brought
+// up to date on the way as evaluating it does. `inputs` are the node's; `range`, float32 {least,
+// greatest} of the tensor, is asked for only if the node looks.
+struct ActivationGrid {
+  QParams qparams;
+  GridLearning learning;
+};
+ActivationGrid GridByRange(const Node& node, absl::Span<const at::Tensor> inputs,
+                           at::IntArrayRef sizes, absl::FunctionRef<at::Tensor()> range,
+                           const EvaluateContext& context);
+
+// The same for a weight whose quantizer's threshold is that of its largest magnitudes, which
+// `magnitudes` gives per channel.
+QParams WeightGridByMagnitudes(const Node& node, absl::Span<const at::Tensor> inputs,
+                               absl::FunctionRef<at::Tensor()> magnitudes,
+                               const EvaluateContext& context);
 
 // Whether a calibrator can set the node's start: its quantizer has a threshold that is free.
 bool TakesThreshold(const FakeQuantizeSpec& spec);

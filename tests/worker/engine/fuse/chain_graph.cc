@@ -16,17 +16,63 @@ constexpr float kOuterSeen = 3.19f;
 // Another grid than the inner one's: two values that cancel out are 0 or not by their last bits.
 constexpr float kOperandSeen = 2.91f;
 
-Value* AddGrid(Graph& graph, const std::string& name, Value* x, bool symmetric) {
+// The inputs of a quantizer `name` of x that has seen that much.
+class GridInputs {
+ public:
+  GridInputs(Graph& graph, const std::string& name, Value* x) : graph_(graph), name_(name) {
+    inputs_[kFakeQuantizeX] = x;
+    Add(kFakeQuantizeInitialized, ".initialized", at::ones({}));
+  }
+
+  void Add(FakeQuantizeInput index, const char* suffix, const at::Tensor& tensor,
+           InitializerRole role = InitializerRole::kBuffer) {
+    inputs_[index] = graph_.AddInitializer(name_ + suffix, tensor, role);
+  }
+  void AddSums(const at::Tensor& seen) {
+    Add(kFakeQuantizeAccum, ".accum", seen.clone());
+    Add(kFakeQuantizeState, ".state", seen.clone());
+  }
+  Value* AddNode(const FakeQuantizeSpec& spec) {
+    return graph_.AddNode(kFakeQuantizeOp, name_, inputs_, ToAttributes(spec))->output();
+  }
+
+ private:
+  Graph& graph_;
+  std::string name_;
+  std::vector<Value*> inputs_ = std::vector<Value*>(kFakeQuantizeZeroPoint + 1, nullptr);
+};
+
+Value* AddLearnedGrid(GridInputs& inputs, float seen, bool symmetric, bool offset) {
+  inputs.AddSums(at::zeros({}));
+  inputs.Add(kFakeQuantizeScale, ".scale",
+             at::scalar_tensor(symmetric ? seen / 127 : seen / 100, at::kFloat),
+             InitializerRole::kParameter);
+  if (offset) {
+    inputs.Add(kFakeQuantizeOffset, ".offset", at::scalar_tensor(-0.8f * seen, at::kFloat),
+               InitializerRole::kParameter);
+  } else if (!symmetric) {
+    inputs.Add(kFakeQuantizeZeroPoint, ".zero_point", at::scalar_tensor(101, at::kFloat));
+  }
+  return inputs.AddNode({.quantizer = offset ? "lsq_plus_act" : "lsq_act", .symmetric = symmetric});
+}
+
+Value* AddGrid(Graph& graph, const std::string& name, Value* x, bool symmetric,
+               const std::string& learns = "") {
   const float seen = name == "outer" ? kOuterSeen : name == "in_r" ? kOperandSeen : kInnerSeen;
-  const auto state = [&](const char* suffix, std::vector<int64_t> shape) {
-    return graph.AddInitializer(name + suffix, at::full(shape, seen), InitializerRole::kBuffer);
-  };
-  const std::vector<int64_t> shape = symmetric ? std::vector<int64_t>{} : std::vector<int64_t>{2};
-  FakeQuantizeSpec spec = {.quantizer = "moving_average_abs_max", .symmetric = symmetric};
-  std::vector<Value*> inputs = {
-      x,       state(".scale", shape),   state(".accum", shape), state(".state", shape),
-      nullptr, state(".initialized", {})};
-  return graph.AddNode(kFakeQuantizeOp, name, inputs, ToAttributes(spec))->output();
+  GridInputs inputs(graph, name, x);
+  if (learns == "step") return AddLearnedGrid(inputs, seen, symmetric, /*offset=*/false);
+  if (learns == "offset") return AddLearnedGrid(inputs, seen, /*symmetric=*/false, true);
+  const at::Tensor reach =
+      at::full(symmetric ? std::vector<int64_t>{} : std::vector<int64_t>{2}, seen);
+  inputs.AddSums(reach);
+  inputs.Add(kFakeQuantizeScale, ".scale", reach.clone());
+  const bool pact = learns == "alpha";
+  if (pact) {
+    inputs.Add(kFakeQuantizeAlpha, ".alpha", at::scalar_tensor(0.7f * seen, at::kFloat),
+               InitializerRole::kParameter);
+  }
+  return inputs.AddNode(
+      {.quantizer = "moving_average_abs_max", .symmetric = symmetric, .pact = pact});
 }
 
 Value* AddNorm(Graph& graph, Value* x, int64_t channels) {
@@ -53,10 +99,10 @@ Value* AddActivation(Graph& graph, const std::string& activation, Value* x) {
 Value* AddChain(Graph& graph, const ChainForm& form, Value* x, Value* r, int64_t channels) {
   Value* value = x;
   if (form.norm) value = AddNorm(graph, value, channels);
-  if (form.inner) value = AddGrid(graph, "inner", value, form.symmetric);
+  if (form.inner) value = AddGrid(graph, "inner", value, form.symmetric, form.learns);
   if (form.add) value = graph.AddNode("Add", "add", {value, r})->output();
   if (!form.activation.empty()) value = AddActivation(graph, form.activation, value);
-  if (form.outer) value = AddGrid(graph, "outer", value, form.symmetric);
+  if (form.outer) value = AddGrid(graph, "outer", value, form.symmetric, form.learns);
   return value;
 }
 
@@ -112,7 +158,8 @@ Graph LayerGraph(const LayerForm& form) {
 std::ostream& operator<<(std::ostream& out, const ChainForm& form) {
   return out << (form.norm ? "norm " : "") << (form.inner ? "inner " : "")
              << (form.add ? "add " : "") << form.activation << (form.outer ? " outer" : "")
-             << (form.symmetric ? "" : " asymmetric");
+             << (form.symmetric ? "" : " asymmetric")
+             << (form.learns.empty() ? "" : " that learns its ") << form.learns;
 }
 
 Graph ChainGraph(const ChainForm& form, int64_t channels) {

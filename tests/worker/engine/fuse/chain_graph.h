@@ -16,6 +16,8 @@ struct ChainForm {
   std::string activation = "Relu";  // "": none; "Relu6": a Clip
   bool outer = true;
   bool symmetric = true;  // of the quantizers
+  // What these learn: "": nothing; "alpha": PACT; "step": LSQ; "offset": LSQ+, a step as well.
+  std::string learns = "";
 
   friend std::ostream& operator<<(std::ostream& out, const ChainForm& form);
 };

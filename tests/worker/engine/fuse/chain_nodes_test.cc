@@ -62,11 +62,11 @@ TEST(MatchChain, AnAddBelongsToOneBranch) {
                                         ElementsAre("second_norm", "second_relu")));
 }
 
-TEST(MatchChain, LeavesQuantizersThatLearn) {
+TEST(MatchChain, LeavesTheReferencesQuantizers) {
   Graph graph = ChainGraph({}, 4);
   Node* outer = graph.FindNode("outer");
   FakeQuantizeSpec spec = SpecOf(*outer);
-  spec.quantizer = "lsq_act";
+  UseReference(spec);
   outer->attributes = ToAttributes(spec);
   EXPECT_THAT(Fused(graph), ElementsAre(ElementsAre("norm", "activation")));
 }

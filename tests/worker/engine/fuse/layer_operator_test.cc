@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ const EvaluateContext kTraining = {
 // The root mean square of the differences, to that of `b`: bf16 rounds single values by up to 4e-3.
 double MeanDistance(const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor exact = b.to(at::kDouble);
-  return ((a.to(at::kDouble) - exact).norm() / exact.norm()).item<double>();
+  const double scale = std::max(1e-30, exact.norm().item<double>());
+  return (a.to(at::kDouble) - exact).norm().item<double>() / scale;
 }
 
 class LayerOperatorTest : public testing::TestWithParam<LayerForm> {
@@ -108,6 +110,9 @@ std::vector<LayerForm> Forms() {
                               {.inner = true, .add = true},
                               {.add = true, .activation = "", .outer = false},
                               {.activation = "", .outer = false},
+                              {.learns = "alpha"},
+                              {.activation = "HardSwish", .learns = "offset"},
+                              {.inner = true, .add = true, .learns = "step"},
                               {.norm = false},
                               {.norm = false, .activation = "", .outer = false},
                               {.norm = false, .inner = true, .add = true, .activation = ""}}) {
