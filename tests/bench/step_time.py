@@ -41,9 +41,9 @@ QUANTRY = {
                            ["--quant-config", '{"activation_symmetric": false}']),
 }
 EXPORT = """
-import sys, torch, torchvision
+import sys, torch, torch_step
 network, pixels, path = sys.argv[1:]
-model = torchvision.models.get_model(network).train()
+model = torch_step.network(network).train()
 torch.onnx.export(model, torch.randn(2, 3, int(pixels), int(pixels)), path, opset_version=17,
                   training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False,
                   input_names=["input"], dynamic_axes={"input": {0: "batch"}})
@@ -56,7 +56,7 @@ def exported(network, pixels, args):
     """The path of an ONNX file of the network, written once."""
     path = pathlib.Path(args.files.name) / f"{network}_{pixels}.onnx"
     if not path.exists():
-        subprocess.run([sys.executable, "-c", EXPORT, network, pixels, str(path)], check=True,
+        subprocess.run([sys.executable, "-c", EXPORT, network, pixels, str(path)], check=True, cwd=HERE,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return str(path)
 

@@ -3,16 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
+#include "worker/engine/fuse/activation_nodes.h"
 #include "worker/engine/ops/batch_normalization.h"
 #include "worker/engine/ops/fake_quantize.h"
 
 namespace quantry::engine {
 namespace {
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // All inputs but the first are initializers, or left out.
 bool HasOwnState(const Node& node) {
@@ -27,16 +24,19 @@ bool IsGrid(const Node& node) {
   return node.op() == kFakeQuantizeOp && HasOwnState(node) && NeedsOnlyRange(SpecOf(node));
 }
 
-bool IsAdd(const Node& node) { return node.op() == "Add" && node.input(0) != node.input(1); }
-
-bool IsBound(const Value* value) {
-  return value == nullptr || (value->is_initializer() && value->tensor().numel() == 1 &&
-                              value->tensor().scalar_type() == at::kFloat);
+bool IsAdd(const Node& node) {
+  return node.op() == "Add" && node.input(0) != node.input(1) && !node.input(0)->is_initializer() &&
+         !node.input(1)->is_initializer();
 }
 
-bool IsActivation(const Node& node) {
-  if (node.op() == "Clip") return IsBound(node.input(1)) && IsBound(node.input(2));
-  return node.op() == "Relu" || node.op() == "HardSwish";
+// The vector that an Add adds along the last axis of its other input; null if it does not. (How
+// many elements that axis has is known in a run.)
+const Value* BiasOf(const Node& node) {
+  if (node.op() != "Add") return nullptr;
+  for (const Value* value : {node.input(0), node.input(1)}) {
+    if (value->is_initializer() && value->tensor().dim() == 1) return value;
+  }
+  return nullptr;
 }
 
 // Walks from node to node as long as a value has one reader.
@@ -49,13 +49,14 @@ class Matcher {
   }
 
   ChainNodes Match() {
-    if (node_ != nullptr && IsNorm(*node_)) Take(chain_.norm);
+    if (node_ != nullptr && BiasOf(*node_) != nullptr) Take(chain_.bias);
+    if (chain_.bias == nullptr && node_ != nullptr && IsNorm(*node_)) Take(chain_.norm);
     if (node_ != nullptr && IsGrid(*node_) && GoesOn()) Take(chain_.inner);
     if (node_ != nullptr && IsAdd(*node_)) {
       chain_.operand = node_->input(node_->input(0) == value_ ? 1 : 0);
       Take(chain_.add);
     }
-    if (node_ != nullptr && IsActivation(*node_)) Take(chain_.activation);
+    TakeActivation();
     if (node_ != nullptr && IsGrid(*node_)) Take(chain_.outer);
     return chain_;
   }
@@ -63,14 +64,24 @@ class Matcher {
  private:
   void Take(const Node*& place) {
     place = node_;
-    value_ = node_->output();
-    node_ = Reader(*value_);
+    GoTo(node_->output());
+  }
+  // Here the value is what counts, since SiLU and GELU read it twice.
+  void TakeActivation() {
+    chain_.activation = MatchActivation(graph_, *value_, node_, taken_);
+    if (!chain_.activation.empty()) GoTo(chain_.activation.back()->output());
+  }
+  void GoTo(const Value* value) {
+    value_ = value;
+    node_ = Reader(*value);
   }
 
   // Whether something follows the grid that it would be in the way of.
   bool GoesOn() const {
-    const Node* after = Reader(*node_->output());
-    return after != nullptr && (IsAdd(*after) || IsActivation(*after));
+    const Value& value = *node_->output();
+    const Node* after = Reader(value);
+    return (after != nullptr && IsAdd(*after)) ||
+           !MatchActivation(graph_, value, after, taken_).empty();
   }
 
   // Who goes on with `value`; null if that is not one node that works on it.
@@ -88,48 +99,26 @@ class Matcher {
   ChainNodes chain_;
 };
 
-float BoundOr(const Value* value, float fallback) {
-  return value == nullptr ? fallback : value->tensor().item<float>();
-}
-
 }  // namespace
 
 std::vector<const Node*> ChainNodes::All() const {
   std::vector<const Node*> nodes;
-  for (const Node* node : {norm, inner, add, activation, outer}) {
+  for (const Node* node : {bias, norm, inner, add}) {
     if (node != nullptr) nodes.push_back(node);
   }
+  nodes.insert(nodes.end(), activation.begin(), activation.end());
+  if (outer != nullptr) nodes.push_back(outer);
   return nodes;
 }
+
+const Value* ChainNodes::bias_vector() const { return bias == nullptr ? nullptr : BiasOf(*bias); }
 
 ChainNodes MatchChain(const Graph& graph, const Node* first,
                       const absl::flat_hash_set<const Node*>& taken, size_t index) {
   if (taken.contains(first) || index >= first->inputs().size()) return {};
+  if (const Value* bias = BiasOf(*first); bias != nullptr) index = first->input(0) == bias ? 1 : 0;
   if (first->input(index) == nullptr || (index != 0 && first->op() != "Add")) return {};
   return Matcher(graph, first, taken, index).Match();
-}
-
-const Node* OnlyReader(const Graph& graph, const Value& value, size_t* index) {
-  const auto& outputs = graph.outputs();
-  if (value.uses().size() != 1) return nullptr;
-  if (std::find(outputs.begin(), outputs.end(), &value) != outputs.end()) return nullptr;
-  *index = value.uses()[0].index;
-  return value.uses()[0].node;
-}
-
-void SetActivation(const Node* activation, ElementwiseChain& chain) {
-  if (activation == nullptr) return;
-  if (activation->op() == "HardSwish") {
-    chain.activation = ChainActivation::kHardSwish;
-    return;
-  }
-  const bool relu = activation->op() == "Relu";
-  chain.low = relu ? 0.0f : BoundOr(activation->input(1), -kInfinity);
-  chain.high = relu ? kInfinity : BoundOr(activation->input(2), kInfinity);
-  // As torch's relu and hardtanh, which stands for a Clip with both bounds: no gradient at a bound.
-  const bool open = relu || (chain.low != -kInfinity && chain.high != kInfinity);
-  chain.gradient_low = open ? std::nextafter(chain.low, kInfinity) : chain.low;
-  chain.gradient_high = open ? std::nextafter(chain.high, -kInfinity) : chain.high;
 }
 
 }  // namespace quantry::engine

@@ -27,7 +27,7 @@ at::Tensor EmptyLike(const at::Tensor& x, at::ScalarType type) {
 ElementwiseChain BeforeOperand(const ElementwiseChain& chain) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   ElementwiseChain before = chain;
-  before.activation = ChainActivation::kNone;
+  before.activation = ChainActivation::kClamp;
   before.has_outer = false;
   before.gives_integers = false;
   before.low = before.gradient_low = -kInfinity;
@@ -83,13 +83,13 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const c10::optional<at::Tensor>& r,
-                            const c10::optional<at::Tensor>& gamma,
-                            const c10::optional<at::Tensor>& beta, at::TensorList learners,
+                            const c10::optional<at::Tensor>& scale,
+                            const c10::optional<at::Tensor>& shift, at::TensorList learners,
                             const c10::intrusive_ptr<ChainRun>& run) {
     // These get gradients; their values are in the run.
-    (void)gamma;
-    (void)beta;
+    (void)scale;
     (void)learners;
+    context->saved_data["shift"] = shift.has_value();
     context->save_for_backward({x, r.value_or(at::Tensor())});
     context->saved_data["run"] = AsCapsule(run);
     return ChainResult(x, r.value_or(at::Tensor()), *run);
@@ -100,7 +100,8 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     const auto run = FromCapsule<ChainRun>(context->saved_data["run"]);
     const ChainGradients gradients =
         ChainGradientsOf(saved[0], saved[1], outputs[0], *run, at::kFloat);
-    variable_list all = {gradients.x, gradients.r, gradients.gamma, gradients.beta};
+    variable_list all = {gradients.x, gradients.r, gradients.scale, at::Tensor()};
+    if (context->saved_data["shift"].toBool()) all.back() = gradients.shift;
     const std::vector<at::Tensor> learned = LearnersGradients(gradients);
     all.insert(all.end(), learned.begin(), learned.end());
     all.emplace_back();
@@ -155,9 +156,9 @@ ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const 
   if (!run.inverse_deviation.empty()) {
     std::vector<double> of_gamma = sums.moment;
     for (size_t c = 0; c < of_gamma.size(); ++c) of_gamma[c] *= run.inverse_deviation[c];
-    gradients.gamma = AsTensor(of_gamma);
-    gradients.beta = AsTensor(sums.gradient);
+    gradients.scale = AsTensor(of_gamma);
   }
+  gradients.shift = AsTensor(sums.gradient);
   gradients.affine = std::move(sums.gradient);
   return gradients;
 }
@@ -192,13 +193,14 @@ c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor) {
   return tensor.defined() ? c10::make_optional(tensor) : c10::nullopt;
 }
 
-RunValue RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& gamma,
-                  const at::Tensor& beta, const c10::intrusive_ptr<ChainRun>& run) {
+RunValue RunChain(const ChainTensors& tensors, const c10::intrusive_ptr<ChainRun>& run) {
+  const auto& [x, r, scale, shift] = tensors;
   const std::vector<at::Tensor> learners = LearnersOf(*run);
-  const bool wanted = AnyWantsGradient({x, r, gamma, beta}) || AnyWantsGradient(learners);
-  const at::Tensor y = wanted ? ChainFunction::apply(x, IfDefined(r), IfDefined(gamma),
-                                                     IfDefined(beta), at::TensorList(learners), run)
-                              : ChainResult(x, r, *run);
+  const bool wanted = AnyWantsGradient({x, r, scale, shift}) || AnyWantsGradient(learners);
+  const at::Tensor y = wanted
+                           ? ChainFunction::apply(x, IfDefined(r), IfDefined(scale),
+                                                  IfDefined(shift), at::TensorList(learners), run)
+                           : ChainResult(x, r, *run);
   return {.tensor = y, .step = run->chain.gives_integers ? run->chain.outer.step : 0};
 }
 

@@ -42,9 +42,9 @@ struct LearnedGradients {
 
 // Gradients by that of the result, `dy`. Undefined: there is no such input.
 struct ChainGradients {
-  at::Tensor x;  // of the type that was asked for
-  at::Tensor r;  // of the type of r
-  at::Tensor gamma, beta;
+  at::Tensor x;             // of the type that was asked for
+  at::Tensor r;             // of the type of r
+  at::Tensor scale, shift;  // of a norm's gamma and beta; without a norm the second is a bias's
   LearnedGradients inner, outer;
   std::vector<double> affine;  // sums over rows of the gradient of t; empty without an affine part
 };
@@ -55,9 +55,14 @@ ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const 
 std::vector<at::Tensor> LearnersOf(const ChainRun& run);
 std::vector<at::Tensor> LearnersGradients(const ChainGradients& gradients);
 
-// The chain's result; r, gamma and beta may be undefined. Gradients flow to whatever asks for one.
-RunValue RunChain(const at::Tensor& x, const at::Tensor& r, const at::Tensor& gamma,
-                  const at::Tensor& beta, const c10::intrusive_ptr<ChainRun>& run);
+// What a chain reads; all but x may be undefined. `scale` and `shift` are per channel: a norm's
+// gamma and beta, or no scale and a bias.
+struct ChainTensors {
+  at::Tensor x, r, scale, shift;
+};
+
+// The chain's result. Gradients flow to whatever asks for one.
+RunValue RunChain(const ChainTensors& tensors, const c10::intrusive_ptr<ChainRun>& run);
 
 // What autograd is to know of a tensor that may be left out.
 c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor);

@@ -3,9 +3,11 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "worker/engine/fuse/activation_nodes.h"
 #include "worker/engine/fuse/layer_run.h"
 #include "worker/engine/fuse/prepare_chain.h"
 #include "worker/engine/ops/batch_normalization.h"
@@ -20,22 +22,30 @@ enum Input : size_t { kX = 0, kOperand = 1 };
 
 constexpr int kMostWeightBits = 8;
 
-// Whether what the quantizer of a weight gives are whole numbers times a step per output channel.
-bool GivesIntegers(const Node& node) {
-  if (node.op() != kFakeQuantizeOp) return false;
-  const FakeQuantizeSpec spec = SpecOf(node);
-  return spec.is_weight && spec.bits <= kMostWeightBits && spec.axis <= 0 &&
-         spec.quantizer != "dorefa";
+// How a layer uses its weight: as so many dimensions, of which one is the output channels. A linear
+// layer is a convolution of pictures of one pixel.
+struct WeightUse {
+  int64_t dimensions = 0;  // 0: the node is none that can be one of these
+  int64_t channel_axis = 0;
+
+  bool linear() const { return dimensions == 2; }
+};
+
+WeightUse WeightUseOf(const Node& node) {
+  if (node.op() == "Conv") return {.dimensions = 4};
+  if (node.op() == "MatMul") return {.dimensions = 2, .channel_axis = 1};
+  const bool plain = node.op() == "Gemm" && node.Int("transA", 0) == 0 &&
+                     node.Float("alpha", 1.0f) == 1.0f && node.Float("beta", 1.0f) == 1.0f;
+  if (!plain) return {};
+  return {.dimensions = 2, .channel_axis = node.Int("transB", 0) == 0 ? 1 : 0};
 }
 
-// Of a layer that can be one of these; 0 for other nodes. A Gemm is a convolution of pictures of
-// one pixel.
-int64_t WeightDimensions(const Node& node) {
-  if (node.op() == "Conv") return 4;
-  const bool plain = node.op() == "Gemm" && node.Int("transA", 0) == 0 &&
-                     node.Int("transB", 0) == 1 && node.Float("alpha", 1.0f) == 1.0f &&
-                     node.Float("beta", 1.0f) == 1.0f;
-  return plain ? 2 : 0;
+// Whether what the quantizer of a weight gives are whole numbers times a step per output channel.
+bool GivesIntegers(const Node& node, int64_t channel_axis) {
+  if (node.op() != kFakeQuantizeOp) return false;
+  const FakeQuantizeSpec spec = SpecOf(node);
+  return spec.is_weight && spec.bits <= kMostWeightBits &&
+         (spec.axis < 0 || spec.axis == channel_axis) && spec.quantizer != "dorefa_weight";
 }
 
 // One step for each of `channels` output channels.
@@ -62,25 +72,25 @@ at::Tensor Magnitudes(const at::Tensor& weight) {
   return magnitudes;
 }
 
-// What a run convolves with: whole numbers times steps, up to rounding, whose gradient is passed on
-// to the parameter.
+// What a run convolves with, output channels first: whole numbers times steps, up to rounding,
+// whose gradient is passed on to the parameter.
 struct WeightOnGrid {
   at::Tensor values;
   std::vector<double> steps;
 };
 
-WeightOnGrid WeightFor(const Node& grid, const EvaluateContext& context) {
+WeightOnGrid WeightFor(const Node& grid, int64_t channel_axis, const EvaluateContext& context) {
   const at::Tensor weight = InitializerOf(&grid, kFakeQuantizeX);
   const std::vector<at::Tensor> inputs = InitializersOf(grid);
-  if (ReachesAll(SpecOf(grid)) && weight.is_contiguous()) {
+  if (channel_axis == 0 && ReachesAll(SpecOf(grid)) && weight.is_contiguous()) {
     const at::NoGradGuard no_grad;
     const QParams qparams = WeightGridByMagnitudes(
         grid, inputs, [&] { return Magnitudes(weight.detach()); }, context);
     return {weight, PerChannel(qparams.step, weight.size(0))};
   }
-  const at::Tensor values =
-      FindOperator(kFakeQuantizeOp)->evaluate(grid, inputs, context).at(0).contiguous();
-  return {values, PerChannel(EvaluationQParams(grid).step, weight.size(0))};
+  const at::Tensor values = FindOperator(kFakeQuantizeOp)->evaluate(grid, inputs, context).at(0);
+  return {values.transpose(0, channel_axis).contiguous(),
+          PerChannel(EvaluationQParams(grid).step, weight.size(channel_axis))};
 }
 
 }  // namespace
@@ -95,34 +105,48 @@ std::vector<const Node*> LayerNodes::All() const {
 LayerNodes MatchLayer(const Graph& graph, const Node* convolution,
                       const absl::flat_hash_set<const Node*>& taken) {
   const Node& node = *convolution;
-  const int64_t dimensions = WeightDimensions(node);
-  if (dimensions == 0 || node.input(0) == nullptr || node.input(0)->is_initializer()) return {};
+  const WeightUse use = WeightUseOf(node);
+  if (use.dimensions == 0 || node.input(0) == nullptr || node.input(0)->is_initializer()) return {};
   const Value* weight = node.input(1);
   const Node* grid = weight == nullptr ? nullptr : weight->producer();
   size_t index = 0;
-  if (grid == nullptr || taken.contains(grid) || !GivesIntegers(*grid)) return {};
+  if (grid == nullptr || taken.contains(grid) || !GivesIntegers(*grid, use.channel_axis)) return {};
   if (OnlyReader(graph, *weight, &index) != convolution) return {};
   const at::Tensor values = InitializerOf(grid, kFakeQuantizeX);
-  if (!values.defined() || values.dim() != dimensions) return {};
+  if (!values.defined() || values.dim() != use.dimensions) return {};
   const bool has_bias = node.inputs().size() > 2 && node.input(2) != nullptr;
   if (has_bias && !node.input(2)->is_initializer()) return {};
   LayerNodes layer = {.weight_grid = grid, .convolution = convolution};
   const Node* next = OnlyReader(graph, *node.output(), &index);
   if (next != nullptr) layer.chain = MatchChain(graph, next, taken, index);
+  // A chain's bias is along the last axis, and one bias is enough.
+  if (layer.chain.bias != nullptr && (has_bias || !use.linear())) layer.chain = {};
   return layer;
 }
 
 LayerOperator::LayerOperator(const LayerNodes& layer)
     : FusedOperator(layer.All(), {layer.convolution->input(0), layer.chain.operand}),
-      layer_(layer) {
+      layer_(layer),
+      channel_axis_(WeightUseOf(*layer.convolution).channel_axis),
+      linear_(WeightUseOf(*layer.convolution).linear()) {
   SetActivation(layer.chain.activation, activation_);
+}
+
+at::Tensor LayerOperator::Bias() const {
+  if (layer_.chain.bias != nullptr) return layer_.chain.bias_vector()->tensor();
+  return InitializerOf(layer_.convolution, 2);
 }
 
 ConvolutionShape LayerOperator::ShapeFor(const at::Tensor& x) const {
   const at::Tensor weight = InitializerOf(layer_.weight_grid, kFakeQuantizeX);
+  const int64_t out_channels = weight.size(channel_axis_);
+  if (linear_) {
+    const int64_t in_channels = x.size(-1);
+    return {
+        .batch = x.numel() / in_channels, .in_channels = in_channels, .out_channels = out_channels};
+  }
   ConvolutionShape shape = {
-      .batch = x.size(0), .in_channels = x.size(1), .out_channels = weight.size(0)};
-  if (weight.dim() == 2) return shape;
+      .batch = x.size(0), .in_channels = x.size(1), .out_channels = out_channels};
   shape.groups = layer_.convolution->Int("group", 1);
   const Window window = WindowOf(*layer_.convolution, weight.sizes().slice(2), x.sizes().slice(2));
   for (size_t i = 0; i < 2; ++i) {
@@ -136,57 +160,75 @@ ConvolutionShape LayerOperator::ShapeFor(const at::Tensor& x) const {
   return shape;
 }
 
+std::vector<int64_t> LayerOperator::ResultSizes(const at::Tensor& x,
+                                                const ConvolutionShape& shape) const {
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes[linear_ ? sizes.size() - 1 : 1] = shape.out_channels;
+  const auto picture = shape.Result();
+  if (!linear_) std::copy(picture.begin(), picture.end(), sizes.begin() + 2);
+  return sizes;
+}
+
+bool LayerOperator::InputsFit(const at::Tensor& x, const RunValue& operand) const {
+  const at::Tensor weight = InitializerOf(layer_.weight_grid, kFakeQuantizeX);
+  const ConvolutionShape shape = ShapeFor(x);
+  // What is wrong with the shapes is for the convolution itself to say.
+  if (weight.size(1 - channel_axis_) * shape.groups != shape.in_channels ||
+      shape.out_channels % shape.groups != 0) {
+    return false;
+  }
+  const at::Tensor bias = Bias();
+  if (bias.defined() && (bias.dim() != 1 || bias.numel() != shape.out_channels)) return false;
+  const auto [height, width] = shape.Result();
+  if (height <= 0 || width <= 0 || shape.batch * height * width < 2) return false;
+  if (operand.tensor.defined()) {
+    if (!operand.integers() && operand.tensor.scalar_type() != at::kFloat) return false;
+    if (operand.tensor.sizes() != at::IntArrayRef(ResultSizes(x, shape))) return false;
+  }
+  return NormFits(layer_.chain.norm, shape.out_channels) && Bf16Convolution::Of(shape) != nullptr;
+}
+
 bool LayerOperator::Accepts(absl::Span<const RunValue> inputs,
                             const EvaluateContext& context) const {
   const at::Tensor& x = inputs[kX].tensor;
   if (context.precision != Precision::kBf16 || !IsRunForChains(context)) return false;
-  const at::Tensor weight = InitializerOf(layer_.weight_grid, kFakeQuantizeX);
-  if (!inputs[kX].integers() || x.dim() != weight.dim() || x.numel() == 0) return false;
-  if (!x.is_contiguous(*RowFormat(x))) return false;
-  if (!GridsAreStarted(layer_.chain)) return false;
-  const ConvolutionShape shape = ShapeFor(x);
-  // What is wrong with the shapes is for the convolution itself to say.
-  if (weight.size(1) * shape.groups != shape.in_channels ||
-      shape.out_channels % shape.groups != 0) {
-    return false;
-  }
-  const at::Tensor bias = InitializerOf(layer_.convolution, 2);
-  if (bias.defined() && (bias.dim() != 1 || bias.numel() != shape.out_channels)) return false;
-  const auto [height, width] = shape.Result();
-  if (height <= 0 || width <= 0 || shape.batch * height * width < 2) return false;
-  const RunValue& operand = inputs[kOperand];
-  std::vector<int64_t> sizes = {shape.batch, shape.out_channels, height, width};
-  sizes.resize(static_cast<size_t>(x.dim()));
-  if (operand.tensor.defined()) {
-    if (!operand.integers() && operand.tensor.scalar_type() != at::kFloat) return false;
-    if (operand.tensor.sizes() != at::IntArrayRef(sizes)) return false;
-  }
-  return NormFits(layer_.chain.norm, shape.out_channels) && Bf16Convolution::Of(shape) != nullptr;
+  if (!inputs[kX].integers() || x.numel() == 0 || !GridsAreStarted(layer_.chain)) return false;
+  if (linear_ ? x.dim() < 2 : x.dim() != 4) return false;
+  // Gemm has no rows of rows; a norm would have its channels elsewhere.
+  if (x.dim() > 2 && linear_ && layer_.chain.norm != nullptr) return false;
+  return x.is_contiguous(Format()) && InputsFit(x, inputs[kOperand]);
 }
 
 RunValue LayerOperator::Run(absl::Span<const RunValue> inputs,
                             const EvaluateContext& context) const {
   const RunValue& x = inputs[kX];
   RunValue operand = inputs[kOperand];
-  if (operand.tensor.defined()) {
-    operand.tensor = operand.tensor.contiguous(*RowFormat(x.tensor));
-  }
   const ConvolutionShape shape = ShapeFor(x.tensor);
-  const WeightOnGrid weight = WeightFor(*layer_.weight_grid, context);
+  const std::vector<int64_t> sizes = ResultSizes(x.tensor, shape);
+  // A linear layer's rows of rows are so many rows.
+  const at::Tensor rows = linear_ ? x.tensor.view({shape.batch, -1}) : x.tensor;
+  if (operand.tensor.defined()) {
+    operand.tensor = operand.tensor.contiguous(Format());
+    if (linear_) operand.tensor = operand.tensor.view({shape.batch, -1});
+  }
+  const WeightOnGrid weight = WeightFor(*layer_.weight_grid, channel_axis_, context);
   auto run = c10::make_intrusive<LayerRun>(shape, x.step, weight.steps);
-  const at::Tensor bias = InitializerOf(layer_.convolution, 2);
-  const at::Tensor sums = run->Convolve(x.tensor, weight.values);
+  const at::Tensor bias = Bias();
+  const at::Tensor sums = run->Convolve(rows, weight.values);
   ChainInputs chain = {.x = sums, .r = operand, .factor = run->factor()};
   if (bias.defined()) chain.bias = AsDoubles(bias);
   chain.gradient_factor = 1.0 / static_cast<double>(x.step);
+  chain.sizes = sizes;
   run->chain = PrepareChain(layer_.chain, activation_, chain, context);
-  return RunLayer({.x = x.tensor,
-                   .weight = weight.values,
-                   .bias = bias,
-                   .r = operand.tensor,
-                   .gamma = InitializerOf(layer_.chain.norm, kBatchNormGamma),
-                   .beta = InitializerOf(layer_.chain.norm, kBatchNormBeta)},
-                  sums, run);
+  RunValue result = RunLayer({.x = rows,
+                              .weight = weight.values,
+                              .bias = bias,
+                              .r = operand.tensor,
+                              .gamma = InitializerOf(layer_.chain.norm, kBatchNormGamma),
+                              .beta = InitializerOf(layer_.chain.norm, kBatchNormBeta)},
+                             sums, run);
+  if (linear_) result.tensor = result.tensor.view(sizes);
+  return result;
 }
 
 }  // namespace quantry::engine

@@ -13,7 +13,7 @@ namespace quantry::engine {
 // A quantized convolution or linear layer and the chain behind it, empty where there is none.
 struct LayerNodes {
   const Node* weight_grid = nullptr;  // FakeQuantize of a weight
-  const Node* convolution = nullptr;  // Conv with two spatial axes, or Gemm
+  const Node* convolution = nullptr;  // Conv with two spatial axes, Gemm, or MatMul by the weight
   ChainNodes chain;
 
   std::vector<const Node*> All() const;
@@ -39,8 +39,16 @@ class LayerOperator : public FusedOperator {
 
  private:
   ConvolutionShape ShapeFor(const at::Tensor& x) const;
+  std::vector<int64_t> ResultSizes(const at::Tensor& x, const ConvolutionShape& shape) const;
+  bool InputsFit(const at::Tensor& x, const RunValue& operand) const;
+  at::Tensor Bias() const;  // undefined: none
+  at::MemoryFormat Format() const {
+    return linear_ ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast;
+  }
 
   LayerNodes layer_;
+  int64_t channel_axis_;  // of the weight
+  bool linear_;
   ElementwiseChain activation_;
 };
 

@@ -50,8 +50,8 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     if (context->saved_data["bias"].toBool()) of_bias = run->BiasGradient(chain.affine);
     at::Tensor of_x;
     if (run->wants_input()) of_x = run->InputGradient(chain.x, x);
-    variable_list all = {of_x,      run->WeightGradient(chain.x, x), of_bias, chain.r, chain.gamma,
-                         chain.beta};
+    variable_list all = {of_x, run->WeightGradient(chain.x, x), of_bias, chain.r, chain.scale};
+    all.push_back(chain.scale.defined() ? chain.shift : at::Tensor());
     const std::vector<at::Tensor> learned = LearnersGradients(chain);
     all.insert(all.end(), learned.begin(), learned.end());
     all.resize(all.size() + 2);

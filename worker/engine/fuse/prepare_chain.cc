@@ -13,14 +13,14 @@
 namespace quantry::engine {
 namespace {
 
-// `learning` gets what the node's parameters learn from; `x` is as what it quantizes.
-ChainGrid GridOf(const Node& node, const at::Tensor& x, const EvaluateContext& context,
+// `learning` gets what the node's parameters learn from; `sizes` are those of what it quantizes.
+ChainGrid GridOf(const Node& node, at::IntArrayRef sizes, const EvaluateContext& context,
                  absl::FunctionRef<ChainRange()> range, GridLearning& learning) {
   const auto as_tensor = [&] {
     const ChainRange seen = range();
     return at::tensor({seen.least, seen.most}, at::kFloat);
   };
-  ActivationGrid grid = GridByRange(node, InitializersOf(node), x.sizes(), as_tensor, context);
+  ActivationGrid grid = GridByRange(node, InitializersOf(node), sizes, as_tensor, context);
   learning = std::move(grid.learning);
   const QParams& qparams = grid.qparams;
   return {.low = qparams.low.item<float>(),
@@ -40,8 +40,8 @@ struct Unit {
 };
 
 Unit UnitOf(const ChainInputs& inputs, size_t channel) {
-  if (inputs.factor.empty()) return {};
-  return {.factor = inputs.factor[channel], .bias = inputs.bias.empty() ? 0 : inputs.bias[channel]};
+  return {.factor = inputs.factor.empty() ? 1 : inputs.factor[channel],
+          .bias = inputs.bias.empty() ? 0 : inputs.bias[channel]};
 }
 
 // `factor` and `bias` bring what was seen of x to what was seen of the value.
@@ -156,7 +156,7 @@ class RangeFinder {
 
  private:
   ChainRange Of(const ElementwiseChain& chain, ConstElements r) const {
-    const bool monotone = r.data == nullptr && chain.activation == ChainActivation::kNone;
+    const bool monotone = r.data == nullptr && chain.activation == ChainActivation::kClamp;
     if (!monotone || statistics_.least.empty()) return RangeOfChain(x_, r, run_.shape, chain);
     // Then every channel's ends come from its ends.
     std::vector<float> ends = statistics_.least;
@@ -187,8 +187,8 @@ c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
                                           const EvaluateContext& context) {
   const at::NoGradGuard no_grad;
   auto run = c10::make_intrusive<ChainRun>();
-  run->has_affine = nodes.norm != nullptr || !inputs.factor.empty();
-  const int64_t channels = run->has_affine ? inputs.x.size(1) : 1;
+  run->has_affine = nodes.norm != nullptr || !inputs.factor.empty() || !inputs.bias.empty();
+  const int64_t channels = run->has_affine ? inputs.x.size(inputs.channel_axis) : 1;
   run->shape = {.rows = inputs.x.numel() / channels, .channels = channels};
   run->chain = activation;
   run->chain.channels = channels;
@@ -206,22 +206,26 @@ c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
   const RangeFinder ranges(inputs, *run, statistics);
   if (nodes.inner != nullptr) {
     run->chain.inner = GridOf(
-        *nodes.inner, inputs.x, context, [&] { return ranges.OfAffine(); }, run->inner_learning);
+        *nodes.inner, inputs.sizes, context, [&] { return ranges.OfAffine(); },
+        run->inner_learning);
     run->chain.has_inner = true;
   }
   if (nodes.outer != nullptr) {
     run->chain.outer = GridOf(
-        *nodes.outer, inputs.x, context, [&] { return ranges.OfResult(); }, run->outer_learning);
+        *nodes.outer, inputs.sizes, context, [&] { return ranges.OfResult(); },
+        run->outer_learning);
     run->chain.has_outer = true;
-    // Those who read integers work on pictures and vectors.
-    const bool has_readers = inputs.x.dim() == 4 || inputs.x.dim() == 2;
+    // Those who read integers work on pictures, vectors, and rows of vectors.
+    const bool has_readers = inputs.x.dim() >= 2 && inputs.x.dim() <= 4;
     run->chain.gives_integers =
         context.precision == Precision::kBf16 && has_readers && HasBf16Integers(run->chain.outer);
   }
   return run;
 }
 
-c10::optional<at::MemoryFormat> RowFormat(const at::Tensor& x) {
+c10::optional<at::MemoryFormat> RowFormat(const ChainNodes& nodes, const at::Tensor& x) {
+  if (nodes.bias != nullptr) return at::MemoryFormat::Contiguous;
+  if (nodes.norm == nullptr && x.is_contiguous()) return at::MemoryFormat::Contiguous;
   if (x.dim() == 2) return at::MemoryFormat::Contiguous;
   if (x.dim() == 4) return at::MemoryFormat::ChannelsLast;
   if (x.dim() == 5) return at::MemoryFormat::ChannelsLast3d;

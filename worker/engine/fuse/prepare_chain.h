@@ -17,12 +17,14 @@ namespace quantry::engine {
 struct ChainInputs {
   at::Tensor x;  // float32, rows of channels in memory
   RunValue r;    // laid out as x; undefined without an operand
-  // Where x is what an integer convolution gives: of channel c the value is factor[c] * x +
-  // bias[c], and the gradient that is wanted is that of x times `gradient_factor`. Empty: x is the
-  // value.
+  // Of channel c the value is factor[c] * x + bias[c], where these are not empty; the factors are
+  // those of what an integer convolution gives. The gradient that is wanted is that of x times
+  // `gradient_factor`.
   std::vector<double> factor = {};
   std::vector<double> bias = {};
   double gradient_factor = 1;
+  int64_t channel_axis = 1;           // innermost in memory
+  at::IntArrayRef sizes = x.sizes();  // of the value, of which x may be a view
 };
 
 // The numbers of this run; observers and running statistics are brought up to date. Gives integers
@@ -32,9 +34,9 @@ c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
                                           const ChainInputs& inputs,
                                           const EvaluateContext& context);
 
-// The layout in which a row of memory holds the channels of one place; no value where there is
-// none for the tensor's rank.
-c10::optional<at::MemoryFormat> RowFormat(const at::Tensor& x);
+// The layout in which x has to lie, so that a row of memory holds the channels of one place where
+// the chain has any; no value where there is none for the tensor's rank.
+c10::optional<at::MemoryFormat> RowFormat(const ChainNodes& nodes, const at::Tensor& x);
 
 // Whether a run is one that chains can do at all.
 bool IsRunForChains(const EvaluateContext& context);

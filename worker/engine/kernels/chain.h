@@ -14,7 +14,7 @@ namespace quantry::engine {
 // - t = scale[c] * (x - mean[c]) + shift[c]: batch normalization, or with 1, 0 and 0 x itself;
 // - u = inner grid of t, where `has_inner`;
 // - v = u + operand_step * r, where a second operand is given;
-// - w = clamp(activation(v), low, high): ReLU, ReLU6, Clip, HardSwish, or nothing;
+// - w = activation(v);
 // - y = outer grid of w, where `has_outer`; its integers alone, where `gives_integers`.
 //
 // x is float32; the other arrays are float32 or bf16, and computed with in float32 either way.
@@ -33,7 +33,16 @@ struct ChainGrid {
   float step = 1;
 };
 
-enum class ChainActivation { kNone, kHardSwish };
+enum class ChainActivation {
+  kClamp,        // to [low, high]: ReLU, ReLU6, Clip, or nothing
+  kHardSwish,    // v * clamp(v / 6 + 1 / 2, 0, 1)   (Howard et al., 2019)
+  kHardSigmoid,  // clamp(slope * v + offset, 0, 1)
+  kSigmoid,      // 1 / (1 + e^-v)
+  kSilu,         // v * sigmoid(v)
+  kGelu,         // v * Phi(v), of the normal distribution   (Hendrycks & Gimpel, 2016)
+  kGeluTanh,     // their approximation: v * sigmoid(sqrt(8 / pi) * (v + 0.044715 v^3))
+  kLeakyRelu,    // v, times slope where it is negative
+};
 
 struct ElementwiseChain {
   int64_t channels = 1;
@@ -46,10 +55,12 @@ struct ElementwiseChain {
   bool has_outer = false;
   bool gives_integers = false;  // with has_outer only: y counts in steps of the outer grid
   float operand_step = 1;       // r counts in steps of this
-  ChainActivation activation = ChainActivation::kNone;
+  ChainActivation activation = ChainActivation::kClamp;
   ChainGrid inner;
   ChainGrid outer;
-  float low = -std::numeric_limits<float>::infinity();
+  float slope = 0;  // of kHardSigmoid and kLeakyRelu
+  float offset = 0;
+  float low = -std::numeric_limits<float>::infinity();  // of kClamp
   float high = std::numeric_limits<float>::infinity();
   // Where the clamp hands gradients on: for v in [gradient_low, gradient_high].
   float gradient_low = -std::numeric_limits<float>::infinity();

@@ -9,6 +9,7 @@
 
 #include "hwy/highway.h"
 #include "worker/engine/kernels/chain.h"
+#include "worker/engine/kernels/curves_inl.h"
 #include "worker/engine/kernels/elements_inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,11 +19,11 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Which parts a chain has, known at compile time.
-template <bool inner, bool operand, ChainActivation activation, bool outer>
+template <bool inner, bool operand, bool curve, bool outer>
 struct Parts {
   static constexpr bool kInner = inner;
   static constexpr bool kOperand = operand;
-  static constexpr ChainActivation kActivation = activation;
+  static constexpr bool kCurve = curve;  // the activation is not a clamp
   static constexpr bool kOuter = outer;
 };
 
@@ -50,6 +51,7 @@ class Chain {
  public:
   Chain(D d, const ElementwiseChain& chain)
       : d_(d),
+        chain_(chain),
         mean_(chain.mean),
         scale_(chain.scale),
         shift_(chain.shift),
@@ -79,7 +81,7 @@ class Chain {
   }
   // w of v.
   HWY_INLINE Vec<D> Activate(Vec<D> v) const {
-    if constexpr (P::kActivation == ChainActivation::kHardSwish) return hn::Mul(v, Gate(v));
+    if constexpr (P::kCurve) return Curve(d_, chain_, v);
     return hn::Min(high_, hn::Max(low_, v));
   }
   // y of w.
@@ -93,9 +95,7 @@ class Chain {
     if constexpr (P::kOuter) {
       gradient = hn::IfThenElseZero(outer_.Inside(Activate(v)), gradient);
     }
-    if constexpr (P::kActivation == ChainActivation::kHardSwish) {
-      return hn::Mul(gradient, HardSwishSlope(v));
-    }
+    if constexpr (P::kCurve) return hn::Mul(gradient, CurveSlope(d_, chain_, v));
     const auto inside = hn::And(hn::Ge(v, gradient_low_), hn::Le(v, gradient_high_));
     return hn::IfThenElseZero(inside, gradient);
   }
@@ -110,19 +110,8 @@ class Chain {
   }
 
  private:
-  // HardSwish(v) = v * clamp(v / 6 + 1 / 2, 0, 1) (Howard et al., 2019).
-  HWY_INLINE Vec<D> Gate(Vec<D> v) const {
-    const Vec<D> gate = hn::MulAdd(v, hn::Set(d_, 1.0f / 6.0f), hn::Set(d_, 0.5f));
-    return hn::Min(hn::Set(d_, 1.0f), hn::Max(hn::Zero(d_), gate));
-  }
-  // Its derivative: v / 3 + 1 / 2 between -3 and 3, at both of which it is torch's 0 and 1.
-  HWY_INLINE Vec<D> HardSwishSlope(Vec<D> v) const {
-    const Vec<D> inner = hn::MulAdd(v, hn::Set(d_, 1.0f / 3.0f), hn::Set(d_, 0.5f));
-    const Vec<D> upper = hn::IfThenElse(hn::Ge(v, hn::Set(d_, 3.0f)), hn::Set(d_, 1.0f), inner);
-    return hn::IfThenZeroElse(hn::Le(v, hn::Set(d_, -3.0f)), upper);
-  }
-
   D d_;
+  const ElementwiseChain& chain_;
   const float* mean_;
   const float* scale_;
   const float* shift_;
@@ -145,18 +134,17 @@ HWY_INLINE void RunChain(const ElementwiseChain& chain, int64_t rows, const Kern
 }
 
 // Runs `kernel` with the parts that `chain` has.
-template <bool inner, bool operand, ChainActivation activation, class Kernel>
+template <bool inner, bool operand, bool curve, class Kernel>
 HWY_INLINE void WithOuter(const ElementwiseChain& chain, int64_t rows, const Kernel& kernel) {
-  if (chain.has_outer)
-    return RunChain<Parts<inner, operand, activation, true>>(chain, rows, kernel);
-  RunChain<Parts<inner, operand, activation, false>>(chain, rows, kernel);
+  if (chain.has_outer) return RunChain<Parts<inner, operand, curve, true>>(chain, rows, kernel);
+  RunChain<Parts<inner, operand, curve, false>>(chain, rows, kernel);
 }
 template <bool inner, bool operand, class Kernel>
 HWY_INLINE void WithActivation(const ElementwiseChain& chain, int64_t rows, const Kernel& kernel) {
-  if (chain.activation == ChainActivation::kHardSwish) {
-    return WithOuter<inner, operand, ChainActivation::kHardSwish>(chain, rows, kernel);
+  if (chain.activation != ChainActivation::kClamp) {
+    return WithOuter<inner, operand, true>(chain, rows, kernel);
   }
-  WithOuter<inner, operand, ChainActivation::kNone>(chain, rows, kernel);
+  WithOuter<inner, operand, false>(chain, rows, kernel);
 }
 template <class Kernel>
 HWY_NOINLINE void Dispatch(const ElementwiseChain& chain, ConstElements r, int64_t rows,

@@ -146,15 +146,15 @@ Operand Silu(AtenCall& call) {
   return call.lowering().Emit("Mul", {x, call.lowering().Emit("Sigmoid", {x})});
 }
 
-// x / 2 * (1 + erf(x / sqrt(2))).
+// x * (erf(x / sqrt(2)) + 1) * 0.5, as torch.onnx writes it.
 Operand Gelu(AtenCall& call) {
   TORCH_CHECK(call.IsNone(1) || call.at(1)[0].toStringRef() == "none",
               "only the exact form is supported");
   Lowering& to = call.lowering();
   const Operand x = call.Tensor(0);
   const Operand erf = to.Emit("Erf", {to.Emit("Div", {x, call.FloatConstant(std::sqrt(2.0))})});
-  const Operand half = to.Emit("Mul", {x, call.FloatConstant(0.5)});
-  return to.Emit("Mul", {half, to.Emit("Add", {erf, call.FloatConstant(1.0)})});
+  const Operand twice = to.Emit("Mul", {x, to.Emit("Add", {erf, call.FloatConstant(1.0)})});
+  return to.Emit("Mul", {twice, call.FloatConstant(0.5)});
 }
 
 constexpr AtenRow kRows[] = {

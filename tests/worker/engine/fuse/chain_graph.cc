@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <vector>
 
 #include "worker/engine/ops/fake_quantize.h"
@@ -87,17 +88,42 @@ Value* AddNorm(Graph& graph, Value* x, int64_t channels) {
   return graph.AddNode("BatchNormalization", "norm", inputs, {{"momentum", 0.9f}})->output();
 }
 
+Value* AddConstant(Graph& graph, const char* name, double value) {
+  return graph.AddInitializer(name, at::scalar_tensor(value, at::kFloat),
+                              InitializerRole::kConstant);
+}
+
 Value* AddActivation(Graph& graph, const std::string& activation, Value* x) {
-  if (activation != "Relu6") return graph.AddNode(activation, "activation", {x})->output();
-  const auto bound = [&](const char* name, float value) {
-    return graph.AddInitializer(name, at::scalar_tensor(value, at::kFloat),
-                                InitializerRole::kConstant);
+  const auto add = [&](const char* op, const char* name, std::vector<Value*> inputs,
+                       const AttributeMap& attributes = {}) {
+    return graph.AddNode(op, name, inputs, attributes)->output();
   };
-  return graph.AddNode("Clip", "activation", {x, bound("min", 0), bound("max", 6)})->output();
+  if (activation == "Relu6") {
+    return add("Clip", "activation",
+               {x, AddConstant(graph, "min", 0), AddConstant(graph, "max", 6)});
+  }
+  if (activation == "Silu") return add("Mul", "activation", {x, add("Sigmoid", "sigmoid", {x})});
+  if (activation == "GeluErf") {
+    Value* part = add("Div", "divided", {x, AddConstant(graph, "root", std::sqrt(2.0))});
+    part = add("Erf", "erf", {part});
+    part = add("Add", "shifted", {part, AddConstant(graph, "one", 1)});
+    part = add("Mul", "times", {x, part});
+    return add("Mul", "activation", {part, AddConstant(graph, "half", 0.5)});
+  }
+  if (activation == "GeluTanh") {
+    return add("Gelu", "activation", {x}, {{"approximate", std::string("tanh")}});
+  }
+  return add(activation.c_str(), "activation", {x});
+}
+
+Value* AddBias(Graph& graph, Value* x, int64_t channels) {
+  Value* bias = graph.AddInitializer("bias", at::randn({channels}), InitializerRole::kParameter);
+  return graph.AddNode("Add", "bias_add", {bias, x})->output();
 }
 
 Value* AddChain(Graph& graph, const ChainForm& form, Value* x, Value* r, int64_t channels) {
   Value* value = x;
+  if (form.bias) value = AddBias(graph, value, channels);
   if (form.norm) value = AddNorm(graph, value, channels);
   if (form.inner) value = AddGrid(graph, "inner", value, form.symmetric, form.learns);
   if (form.add) value = graph.AddNode("Add", "add", {value, r})->output();
@@ -109,11 +135,13 @@ Value* AddChain(Graph& graph, const ChainForm& form, Value* x, Value* r, int64_t
 Value* AddWeight(Graph& graph, const LayerForm& form) {
   std::vector<int64_t> sizes = {form.out_channels, form.in_channels / form.groups, 3, 3};
   if (form.gemm) sizes.resize(2);
+  if (form.matmul) sizes = {form.in_channels, form.out_channels};
   const at::Tensor weight = at::randn(sizes) * 0.1;
   const auto state = [&](const char* suffix, const at::Tensor& tensor) {
     return graph.AddInitializer(std::string("weight") + suffix, tensor, InitializerRole::kBuffer);
   };
-  FakeQuantizeSpec spec = {.quantizer = "channel_wise_abs_max", .axis = 0, .is_weight = true};
+  FakeQuantizeSpec spec = {
+      .quantizer = "channel_wise_abs_max", .axis = form.matmul ? 1 : 0, .is_weight = true};
   const std::vector<Value*> inputs = {
       graph.AddInitializer("weight", weight, InitializerRole::kParameter),
       state(".scale", at::ones({form.out_channels})),
@@ -128,7 +156,8 @@ Value* AddWeight(Graph& graph, const LayerForm& form) {
 
 std::ostream& operator<<(std::ostream& out, const LayerForm& form) {
   return out << form.chain << " of " << form.in_channels << " to " << form.out_channels << " in "
-             << form.groups << " groups, stride " << form.stride << (form.gemm ? ", Gemm" : "");
+             << form.groups << " groups, stride " << form.stride << (form.gemm ? ", Gemm" : "")
+             << (form.matmul ? ", MatMul" : "");
 }
 
 Graph LayerGraph(const LayerForm& form) {
@@ -138,6 +167,11 @@ Graph LayerGraph(const LayerForm& form) {
   x = AddGrid(graph, "in", x, form.chain.symmetric);
   if (r != nullptr) r = AddGrid(graph, "in_r", r, form.chain.symmetric);
   std::vector<Value*> inputs = {x, AddWeight(graph, form)};
+  if (form.matmul) {
+    Value* y = graph.AddNode("MatMul", "convolution", inputs)->output();
+    graph.AddOutput(AddChain(graph, form.chain, y, r, form.out_channels));
+    return graph;
+  }
   if (!form.chain.norm) {
     inputs.push_back(
         graph.AddInitializer("bias", at::randn({form.out_channels}), InitializerRole::kParameter));
@@ -156,9 +190,9 @@ Graph LayerGraph(const LayerForm& form) {
 }
 
 std::ostream& operator<<(std::ostream& out, const ChainForm& form) {
-  return out << (form.norm ? "norm " : "") << (form.inner ? "inner " : "")
-             << (form.add ? "add " : "") << form.activation << (form.outer ? " outer" : "")
-             << (form.symmetric ? "" : " asymmetric")
+  return out << (form.norm ? "norm " : "") << (form.bias ? "bias " : "")
+             << (form.inner ? "inner " : "") << (form.add ? "add " : "") << form.activation
+             << (form.outer ? " outer" : "") << (form.symmetric ? "" : " asymmetric")
              << (form.learns.empty() ? "" : " that learns its ") << form.learns;
 }
 

@@ -13,17 +13,20 @@ struct ChainForm {
   bool norm = true;
   bool inner = false;
   bool add = false;
-  std::string activation = "Relu";  // "": none; "Relu6": a Clip
+  // "": none; "Relu6": a Clip; "Silu", "GeluErf": of several nodes; "GeluTanh": Gelu, approximate.
+  std::string activation = "Relu";
   bool outer = true;
   bool symmetric = true;  // of the quantizers
   // What these learn: "": nothing; "alpha": PACT; "step": LSQ; "offset": LSQ+, a step as well.
   std::string learns = "";
+  bool bias = false;  // along the last axis; not with a norm
 
   friend std::ostream& operator<<(std::ostream& out, const ChainForm& form);
 };
 
-// A graph of nothing but that chain: inputs "x" and, with `add`, "r"; parameters "gamma" and "beta"
-// of `channels` random elements; nodes "norm", "inner", "add", "activation", "outer".
+// A graph of nothing but that chain: inputs "x" and, with `add`, "r"; parameters "gamma" and
+// "beta", or "bias", of `channels` random elements; nodes "bias_add", "norm", "inner", "add",
+// "activation" (the last one where there are several), "outer".
 Graph ChainGraph(const ChainForm& form, int64_t channels);
 
 // A 3 x 3 convolution "convolution", padded by 1, with a bias where there is no norm, of what a
@@ -35,7 +38,8 @@ struct LayerForm {
   int64_t out_channels = 16;
   int64_t groups = 1;
   int64_t stride = 1;
-  bool gemm = false;  // instead of the convolution; no groups, no stride
+  bool gemm = false;    // instead of the convolution; no groups, no stride
+  bool matmul = false;  // instead of either: the same with its bias in the chain
 
   friend std::ostream& operator<<(std::ostream& out, const LayerForm& form);
 };

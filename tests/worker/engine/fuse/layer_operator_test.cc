@@ -37,6 +37,10 @@ class LayerOperatorTest : public testing::TestWithParam<LayerForm> {
     const int64_t height = (9 - 1) / form().stride + 1;
     const int64_t width = (7 - 1) / form().stride + 1;
     std::vector<int64_t> result = {4, form().out_channels, height, width};
+    if (form().matmul) {
+      sizes = {2, 25, form().in_channels};
+      result = {2, 25, form().out_channels};
+    }
     if (form().gemm) {
       sizes = {50, form().in_channels};
       result = {50, form().out_channels};
@@ -120,6 +124,13 @@ std::vector<LayerForm> Forms() {
     forms.push_back({.chain = chain, .in_channels = 24, .out_channels = 24, .groups = 24});
     forms.push_back({.chain = chain, .in_channels = 3, .out_channels = 10, .stride = 2});
     forms.push_back({.chain = chain, .in_channels = 33, .out_channels = 10, .gemm = true});
+  }
+  for (const ChainForm& chain :
+       std::vector<ChainForm>{{.norm = false, .activation = "GeluErf", .bias = true},
+                              {.norm = false, .activation = "", .outer = false, .bias = true},
+                              {.norm = false, .add = true, .activation = "", .bias = true},
+                              {.norm = false, .learns = "step"}}) {
+    forms.push_back({.chain = chain, .in_channels = 33, .out_channels = 10, .matmul = true});
   }
   return forms;
 }
