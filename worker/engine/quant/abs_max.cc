@@ -7,6 +7,7 @@
 
 #include "worker/engine/quant/cpu_kernels.h"
 #include "worker/engine/quant/dense_runs.h"
+#include "worker/engine/quant/last_axis.h"
 
 namespace quantry::engine {
 namespace {
@@ -61,6 +62,7 @@ at::Tensor AbsMaxOf(const at::Tensor& x, int64_t axis) {
     return axis < 0 ? at::zeros({}, options) : at::zeros({x.size(axis)}, options);
   }
   if (!IsDenseCpuFloat(x)) return GenericAbsMax(x.detach(), axis);
+  if (HasChannelsLast(x, axis)) return AbsMaxLastAxis(x, x.size(axis));
   return axis < 0 ? DenseAbsMax(x) : DenseAbsMaxPerChannel(x, axis);
 }
 

@@ -10,6 +10,7 @@
 #include "worker/engine/quant/cpu_kernels.h"
 #include "worker/engine/quant/dense_runs.h"
 #include "worker/engine/quant/dorefa.h"
+#include "worker/engine/quant/last_axis.h"
 #include "worker/engine/quant/qparams.h"
 
 namespace quantry::engine {
@@ -49,6 +50,9 @@ at::Tensor GenericForward(const at::Tensor& x, const QParams& qparams, int64_t a
 
 at::Tensor Forward(const at::Tensor& x, const QParams& qparams, int64_t axis) {
   if (!IsDenseCpuFloat(x)) return GenericForward(x, qparams, axis);
+  if (qparams.rounding == Rounding::kHalfToEven && HasChannelsLast(x, axis)) {
+    return QuantizeLastAxis(x, qparams);
+  }
   at::Tensor y = at::empty_like(x);
   const std::vector<Grid> grids = GridsOf(qparams);
   const float* from = x.data_ptr<float>();
@@ -67,6 +71,7 @@ at::Tensor Backward(const at::Tensor& x, const at::Tensor& dy, const QParams& qp
                                   .logical_and(x <= BroadcastAlong(qparams.high, x, axis));
     return at::where(inside, dy, at::zeros({}, dy.options()));
   }
+  if (HasChannelsLast(x, axis)) return MaskLastAxis(x, dy, qparams);
   at::Tensor dx = at::empty_like(x);
   const std::vector<Grid> grids = GridsOf(qparams);
   const float* inputs = x.data_ptr<float>();
@@ -137,6 +142,9 @@ at::Tensor LearnedStepGradient(const at::Tensor& x, const at::Tensor& dy, const 
                                             at::where(x > BroadcastAlong(qparams.high, x, axis),
                                                       above, RoundWith(v, qparams.rounding) - v));
     return SumOver(dy * derivative, axis);
+  }
+  if (qparams.rounding == Rounding::kHalfToEven && HasChannelsLast(x, axis)) {
+    return StepGradientLastAxis(x, dy, qparams, slopes.below, slopes.above);
   }
   std::vector<Grid> grids = GridsOf(qparams);
   for (Grid& grid : grids) {
