@@ -23,7 +23,8 @@ enum Input : size_t { kX = 0, kOperand = 1 };
 constexpr int kMostWeightBits = 8;
 
 // How a layer uses its weight: as so many dimensions, of which one is the output channels. A linear
-// layer is a convolution of pictures of one pixel.
+// layer is the 1 x 1 convolution of one picture whose pixels are the rows: of pictures of one pixel
+// each, oneDNN would do one after the other.
 struct WeightUse {
   int64_t dimensions = 0;  // 0: the node is none that can be one of these
   int64_t channel_axis = 0;
@@ -142,8 +143,9 @@ ConvolutionShape LayerOperator::ShapeFor(const at::Tensor& x) const {
   const int64_t out_channels = weight.size(channel_axis_);
   if (linear_) {
     const int64_t in_channels = x.size(-1);
-    return {
-        .batch = x.numel() / in_channels, .in_channels = in_channels, .out_channels = out_channels};
+    return {.in_channels = in_channels,
+            .out_channels = out_channels,
+            .picture = {1, x.numel() / in_channels}};
   }
   ConvolutionShape shape = {
       .batch = x.size(0), .in_channels = x.size(1), .out_channels = out_channels};
@@ -206,10 +208,10 @@ RunValue LayerOperator::Run(absl::Span<const RunValue> inputs,
   const ConvolutionShape shape = ShapeFor(x.tensor);
   const std::vector<int64_t> sizes = ResultSizes(x.tensor, shape);
   // A linear layer's rows of rows are so many rows.
-  const at::Tensor rows = linear_ ? x.tensor.view({shape.batch, -1}) : x.tensor;
+  const at::Tensor rows = linear_ ? x.tensor.view({-1, shape.in_channels}) : x.tensor;
   if (operand.tensor.defined()) {
     operand.tensor = operand.tensor.contiguous(Format());
-    if (linear_) operand.tensor = operand.tensor.view({shape.batch, -1});
+    if (linear_) operand.tensor = operand.tensor.view({-1, shape.out_channels});
   }
   const WeightOnGrid weight = WeightFor(*layer_.weight_grid, channel_axis_, context);
   auto run = c10::make_intrusive<LayerRun>(shape, x.step, weight.steps);

@@ -90,7 +90,7 @@ at::Tensor LayerRun::Convolve(const at::Tensor& x, const at::Tensor& weight) {
   }
   const auto [height, width] = shape_.Result();
   const std::vector<int64_t> sizes = {shape_.batch, shape_.out_channels, height, width};
-  at::Tensor sums = x.dim() == 2 ? at::empty({sizes[0], sizes[1]}, at::kFloat)
+  at::Tensor sums = x.dim() == 2 ? at::empty({x.size(0), shape_.out_channels}, at::kFloat)
                                  : at::empty(sizes, at::kFloat, at::MemoryFormat::ChannelsLast);
   convolution_->Forward(x.data_ptr(), packed.data_ptr(), sums.data_ptr<float>());
   return sums;
