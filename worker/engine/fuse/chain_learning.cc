@@ -6,7 +6,8 @@
 
 namespace quantry::engine {
 
-ChainLearning::ChainLearning(const ChainRun& run, const float* x, ConstElements r, ConstElements dy)
+ChainLearning::ChainLearning(const ChainRun& run, ConstElements x, ConstElements r,
+                             ConstElements dy)
     : run_(run), x_(x), r_(r), dy_(dy) {
   const auto pieces = static_cast<size_t>(PiecesOf(run.shape));
   if (run.inner_learning.parameter.defined()) inner_.resize(pieces);
@@ -29,7 +30,7 @@ PieceFunction ChainLearning::ForPieces() {
 ChainGridSums ChainLearning::Look(ChainGridPlace place, const GridLearning& learning, int64_t first,
                                   int64_t rows) const {
   const int64_t offset = first * run_.shape.channels;
-  return ChainGridSumsOf(x_ + offset, From(r_, offset), From(dy_, offset), rows, run_.chain,
+  return ChainGridSumsOf(From(x_, offset), From(r_, offset), From(dy_, offset), rows, run_.chain,
                          {.place = place,
                           .low = static_cast<float>(learning.low),
                           .high = static_cast<float>(learning.high)});

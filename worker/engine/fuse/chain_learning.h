@@ -16,7 +16,7 @@ namespace quantry::engine {
 class ChainLearning {
  public:
   // The arrays are those of the whole tensors; all of it outlives this.
-  ChainLearning(const ChainRun& run, const float* x, ConstElements r, ConstElements dy);
+  ChainLearning(const ChainRun& run, ConstElements x, ConstElements r, ConstElements dy);
 
   // What to do with each piece (fuse/chain_statistics.h); null where nothing learns.
   PieceFunction ForPieces();
@@ -32,7 +32,7 @@ class ChainLearning {
   static LearnedGradients GradientsOf(const Sums& sums, const GridLearning& learning);
 
   const ChainRun& run_;
-  const float* x_;
+  ConstElements x_;
   ConstElements r_;
   ConstElements dy_;
   Sums inner_;

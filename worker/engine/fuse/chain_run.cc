@@ -60,7 +60,7 @@ InputLine LineOf(const ChainRun& run, const GradientSums& sums) {
 void WriteInputGradient(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
                         const ChainRun& run, const ElementwiseChain& chain, const InputLine& line,
                         const at::Tensor& dx, const PieceFunction& also = nullptr) {
-  const float* inputs = x.data_ptr<float>();
+  const ConstElements inputs = ElementsOf(x);
   const ConstElements operand = ElementsOf(r);
   const ConstElements from = ElementsOf(dy);
   const Elements to = MutableElementsOf(dx);
@@ -71,8 +71,8 @@ void WriteInputGradient(const at::Tensor& x, const at::Tensor& r, const at::Tens
   }
   ForEachPiece(run.shape, [&](int64_t piece, int64_t first, int64_t rows) {
     const int64_t offset = first * run.shape.channels;
-    ChainBackwardInput(inputs + offset, From(operand, offset), From(from, offset), From(to, offset),
-                       rows, chain, input);
+    ChainBackwardInput(From(inputs, offset), From(operand, offset), From(from, offset),
+                       From(to, offset), rows, chain, input);
     if (also) also(piece, first, rows);
   });
 }
@@ -99,7 +99,7 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     const variable_list saved = context->get_saved_variables();
     const auto run = FromCapsule<ChainRun>(context->saved_data["run"]);
     const ChainGradients gradients =
-        ChainGradientsOf(saved[0], saved[1], outputs[0], *run, at::kFloat);
+        ChainGradientsOf(saved[0], saved[1], outputs[0], *run, at::empty_like(saved[0]));
     variable_list all = {gradients.x, gradients.r, gradients.scale, at::Tensor()};
     if (context->saved_data["shift"].toBool()) all.back() = gradients.shift;
     const std::vector<at::Tensor> learned = LearnersGradients(gradients);
@@ -113,24 +113,29 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
 
 at::Tensor ChainResult(const at::Tensor& x, const at::Tensor& r, const ChainRun& run) {
   at::Tensor y = EmptyLike(x, run.chain.gives_integers ? at::kBFloat16 : at::kFloat);
-  const float* from = x.data_ptr<float>();
+  ChainResultTo(x, r, run, y);
+  return y;
+}
+
+void ChainResultTo(const at::Tensor& x, const at::Tensor& r, const ChainRun& run,
+                   const at::Tensor& y) {
+  const ConstElements from = ElementsOf(x);
   const ConstElements operand = ElementsOf(r);
   const Elements to = MutableElementsOf(y);
   ForEachPiece(run.shape, [&](int64_t, int64_t first, int64_t rows) {
     const int64_t offset = first * run.shape.channels;
-    ChainForward(from + offset, From(operand, offset), From(to, offset), rows, run.chain);
+    ChainForward(From(from, offset), From(operand, offset), From(to, offset), rows, run.chain);
   });
-  return y;
 }
 
 ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const at::Tensor& given,
-                                const ChainRun& run, at::ScalarType input_type) {
+                                const ChainRun& run, const at::Tensor& dx) {
   // The kernels walk x and dy side by side.
   at::Tensor dy = given;
   const bool known = dy.scalar_type() == at::kFloat || dy.scalar_type() == at::kBFloat16;
   if (dy.strides() != x.strides() || !known) dy = at::empty_like(x).copy_(dy);
-  ChainGradients gradients = {.x = at::empty_like(x, x.options().dtype(input_type))};
-  ChainLearning learning(run, x.data_ptr<float>(), ElementsOf(r), ElementsOf(dy));
+  ChainGradients gradients = {.x = dx};
+  ChainLearning learning(run, ElementsOf(x), ElementsOf(r), ElementsOf(dy));
   if (!run.has_affine && !(r.defined() && run.chain.has_inner)) {
     WriteInputGradient(x, r, dy, run, run.chain, {}, gradients.x, learning.ForPieces());
     if (r.defined()) gradients.r = gradients.x;
@@ -140,8 +145,8 @@ ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const 
   }
   if (r.defined()) gradients.r = at::empty_like(x, x.options().dtype(r.scalar_type()));
   GradientSums sums =
-      BackwardSumsOf(x.data_ptr<float>(), ElementsOf(r), ElementsOf(dy),
-                     MutableElementsOf(gradients.r), run.shape, run.chain, learning.ForPieces());
+      BackwardSumsOf(ElementsOf(x), ElementsOf(r), ElementsOf(dy), MutableElementsOf(gradients.r),
+                     run.shape, run.chain, learning.ForPieces());
   gradients.inner = learning.Inner();
   gradients.outer = learning.Outer();
   for (size_t c = 0; c < run.mean_rest.size(); ++c) {

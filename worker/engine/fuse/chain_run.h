@@ -33,6 +33,9 @@ struct ChainRun : torch::CustomClassHolder {
 
 // The chain's result, by itself: dense as x, bf16 where `run` gives integers. `r` may be undefined.
 at::Tensor ChainResult(const at::Tensor& x, const at::Tensor& r, const ChainRun& run);
+// The same, to memory that is laid out as x.
+void ChainResultTo(const at::Tensor& x, const at::Tensor& r, const ChainRun& run,
+                   const at::Tensor& y);
 
 // Of what a quantizer learns; undefined where it has no such parameter.
 struct LearnedGradients {
@@ -48,8 +51,9 @@ struct ChainGradients {
   LearnedGradients inner, outer;
   std::vector<double> affine;  // sums over rows of the gradient of t; empty without an affine part
 };
+// That of x is written to `dx`, of either type, which is laid out as x.
 ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
-                                const ChainRun& run, at::ScalarType input_type);
+                                const ChainRun& run, const at::Tensor& dx);
 
 // The parameters that the chain's quantizers learn, and their gradients in the same order.
 std::vector<at::Tensor> LearnersOf(const ChainRun& run);

@@ -105,12 +105,13 @@ ChannelStatistics StatisticsOf(const float* x, const RowShape& shape) {
   return statistics;
 }
 
-ChainRange RangeOfChain(const float* x, ConstElements r, const RowShape& shape,
+ChainRange RangeOfChain(ConstElements x, ConstElements r, const RowShape& shape,
                         const ElementwiseChain& chain) {
   std::vector<ChainRange> ranges(static_cast<size_t>(PiecesOf(shape)));
   ForEachPiece(shape, [&](int64_t piece, int64_t first, int64_t rows) {
     const int64_t offset = first * shape.channels;
-    ranges[static_cast<size_t>(piece)] = ChainRangeOf(x + offset, From(r, offset), rows, chain);
+    ranges[static_cast<size_t>(piece)] =
+        ChainRangeOf(From(x, offset), From(r, offset), rows, chain);
   });
   ChainRange whole = {kInfinity, -kInfinity};
   for (const ChainRange& range : ranges) {
@@ -120,14 +121,14 @@ ChainRange RangeOfChain(const float* x, ConstElements r, const RowShape& shape,
   return whole;
 }
 
-GradientSums BackwardSumsOf(const float* x, ConstElements r, ConstElements dy, Elements dr,
+GradientSums BackwardSumsOf(ConstElements x, ConstElements r, ConstElements dy, Elements dr,
                             const RowShape& shape, const ElementwiseChain& chain,
                             const PieceFunction& also) {
   PeriodPerPiece gradient(shape, 0.0f), moment(shape, 0.0f);
   ForEachPiece(shape, [&](int64_t piece, int64_t first, int64_t rows) {
     const int64_t offset = first * shape.channels;
-    ChainBackwardSums(x + offset, From(r, offset), From(dy, offset), From(dr, offset), rows, chain,
-                      {.gradient = gradient.Of(piece), .moment = moment.Of(piece)});
+    ChainBackwardSums(From(x, offset), From(r, offset), From(dy, offset), From(dr, offset), rows,
+                      chain, {.gradient = gradient.Of(piece), .moment = moment.Of(piece)});
     if (also) also(piece, first, rows);
   });
   return {.gradient = SumPerChannel(gradient.values(), shape.channels),

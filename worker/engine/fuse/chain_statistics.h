@@ -35,7 +35,7 @@ struct ChannelStatistics {
 ChannelStatistics StatisticsOf(const float* x, const RowShape& shape);
 
 // ChainRangeOf of the whole.
-ChainRange RangeOfChain(const float* x, ConstElements r, const RowShape& shape,
+ChainRange RangeOfChain(ConstElements x, ConstElements r, const RowShape& shape,
                         const ElementwiseChain& chain);
 
 // ChainBackwardSums of the whole: per channel the sum of g, and of g * (x - mean). Calls `also`,
@@ -44,7 +44,7 @@ struct GradientSums {
   std::vector<double> gradient;
   std::vector<double> moment;
 };
-GradientSums BackwardSumsOf(const float* x, ConstElements r, ConstElements dy, Elements dr,
+GradientSums BackwardSumsOf(ConstElements x, ConstElements r, ConstElements dy, Elements dr,
                             const RowShape& shape, const ElementwiseChain& chain,
                             const PieceFunction& also = nullptr);
 

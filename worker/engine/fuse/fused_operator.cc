@@ -3,6 +3,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "worker/engine/fuse/chain_nodes.h"
 #include "worker/engine/fuse/chain_operator.h"
+#include "worker/engine/fuse/gate_operator.h"
 #include "worker/engine/fuse/layer_operator.h"
 
 namespace quantry::engine {
@@ -24,6 +25,10 @@ std::vector<std::unique_ptr<FusedOperator>> FindFusedOperators(const Graph& grap
     const LayerNodes layer = MatchLayer(graph, node, taken);
     const std::vector<const Node*> layer_nodes = layer.All();
     if (!layer_nodes.empty()) operators.push_back(std::make_unique<LayerOperator>(layer));
+    const GateNodes gate = MatchGate(graph, node, taken);
+    const std::vector<const Node*> gate_nodes = gate.All();
+    if (!gate_nodes.empty()) operators.push_back(std::make_unique<GateOperator>(gate));
+    taken.insert(gate_nodes.begin(), gate_nodes.end());
     const ChainNodes chain = layer_nodes.empty() ? MatchChain(graph, node, taken) : layer.chain;
     const std::vector<const Node*> nodes = chain.All();
     if (IsWorthwhile(chain)) operators.push_back(std::make_unique<ChainOperator>(chain));

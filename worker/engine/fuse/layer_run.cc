@@ -44,8 +44,9 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     const variable_list saved = context->get_saved_variables();
     const auto run = FromCapsule<LayerRun>(context->saved_data["run"]);
     const at::Tensor& x = saved[0];
-    ChainGradients chain =
-        ChainGradientsOf(saved[2], saved[1], outputs[0], *run->chain, at::kBFloat16);
+    const at::Tensor& sums = saved[2];
+    const at::Tensor of_sums = at::empty_like(sums, sums.options().dtype(at::kBFloat16));
+    const ChainGradients chain = ChainGradientsOf(sums, saved[1], outputs[0], *run->chain, of_sums);
     at::Tensor of_bias;
     if (context->saved_data["bias"].toBool()) of_bias = run->BiasGradient(chain.affine);
     at::Tensor of_x;

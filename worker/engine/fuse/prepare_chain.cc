@@ -13,26 +13,6 @@
 namespace quantry::engine {
 namespace {
 
-// `learning` gets what the node's parameters learn from; `sizes` are those of what it quantizes.
-ChainGrid GridOf(const Node& node, at::IntArrayRef sizes, const EvaluateContext& context,
-                 absl::FunctionRef<ChainRange()> range, GridLearning& learning) {
-  const auto as_tensor = [&] {
-    const ChainRange seen = range();
-    return at::tensor({seen.least, seen.most}, at::kFloat);
-  };
-  ActivationGrid grid = GridByRange(node, InitializersOf(node), sizes, as_tensor, context);
-  learning = std::move(grid.learning);
-  const QParams& qparams = grid.qparams;
-  return {.low = qparams.low.item<float>(),
-          .high = qparams.high.item<float>(),
-          .step = qparams.step.item<float>()};
-}
-
-bool HasBf16Integers(const ChainGrid& grid) {
-  return grid.step > 0 && std::round(-grid.low / grid.step) <= kLargestInteger &&
-         std::round(grid.high / grid.step) <= kLargestInteger;
-}
-
 // What a channel of x counts: the value is factor * x + bias.
 struct Unit {
   double factor = 1;
@@ -138,7 +118,7 @@ class AffineOf {
 class RangeFinder {
  public:
   RangeFinder(const ChainInputs& inputs, const ChainRun& run, const ChannelStatistics& statistics)
-      : x_(inputs.x.data_ptr<float>()),
+      : x_(ElementsOf(inputs.x)),
         r_(ElementsOf(inputs.r.tensor)),
         run_(run),
         statistics_(statistics) {}
@@ -161,10 +141,10 @@ class RangeFinder {
     // Then every channel's ends come from its ends.
     std::vector<float> ends = statistics_.least;
     ends.insert(ends.end(), statistics_.most.begin(), statistics_.most.end());
-    return ChainRangeOf(ends.data(), {}, /*rows=*/2, chain);
+    return ChainRangeOf({ends.data()}, {}, /*rows=*/2, chain);
   }
 
-  const float* x_;
+  ConstElements x_;
   ConstElements r_;
   const ChainRun& run_;
   const ChannelStatistics& statistics_;
@@ -215,12 +195,29 @@ c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
         *nodes.outer, inputs.sizes, context, [&] { return ranges.OfResult(); },
         run->outer_learning);
     run->chain.has_outer = true;
-    // Those who read integers work on pictures, vectors, and rows of vectors.
-    const bool has_readers = inputs.x.dim() >= 2 && inputs.x.dim() <= 4;
-    run->chain.gives_integers =
-        context.precision == Precision::kBf16 && has_readers && HasBf16Integers(run->chain.outer);
+    run->chain.gives_integers = GivesIntegers(run->chain.outer, inputs.x.dim(), context);
   }
   return run;
+}
+
+ChainGrid GridOf(const Node& node, at::IntArrayRef sizes, const EvaluateContext& context,
+                 absl::FunctionRef<ChainRange()> range, GridLearning& learning) {
+  const auto as_tensor = [&] {
+    const ChainRange seen = range();
+    return at::tensor({seen.least, seen.most}, at::kFloat);
+  };
+  ActivationGrid grid = GridByRange(node, InitializersOf(node), sizes, as_tensor, context);
+  learning = std::move(grid.learning);
+  const QParams& qparams = grid.qparams;
+  return {.low = qparams.low.item<float>(),
+          .high = qparams.high.item<float>(),
+          .step = qparams.step.item<float>()};
+}
+
+bool GivesIntegers(const ChainGrid& grid, int64_t dimensions, const EvaluateContext& context) {
+  return context.precision == Precision::kBf16 && dimensions >= 2 && dimensions <= 4 &&
+         grid.step > 0 && std::round(-grid.low / grid.step) <= kLargestInteger &&
+         std::round(grid.high / grid.step) <= kLargestInteger;
 }
 
 c10::optional<at::MemoryFormat> RowFormat(const ChainNodes& nodes, const at::Tensor& x) {

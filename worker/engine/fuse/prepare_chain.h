@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "worker/engine/fuse/chain_nodes.h"
 #include "worker/engine/fuse/chain_run.h"
 #include "worker/engine/fuse/run_value.h"
@@ -33,6 +34,15 @@ c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
                                           const ElementwiseChain& activation,
                                           const ChainInputs& inputs,
                                           const EvaluateContext& context);
+
+// The grid that a quantizer has in this run, its state brought up to date; `learning` gets what its
+// parameters learn from. `sizes` are those of what it quantizes, `range` says what that reaches.
+ChainGrid GridOf(const Node& node, at::IntArrayRef sizes, const EvaluateContext& context,
+                 absl::FunctionRef<ChainRange()> range, GridLearning& learning);
+// Whether what is on such a grid is to be given as integers: the run's precision asks for it, bf16
+// has them, and those who read integers can take so many dimensions: pictures, vectors, and rows of
+// vectors.
+bool GivesIntegers(const ChainGrid& grid, int64_t dimensions, const EvaluateContext& context);
 
 // The layout in which x has to lie, so that a row of memory holds the channels of one place where
 // the chain has any; no value where there is none for the tensor's rank.

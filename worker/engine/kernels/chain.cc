@@ -35,26 +35,26 @@ struct MomentsKernel {
 };
 
 struct ForwardKernel {
-  const float* x;
+  ConstElements x;
   ConstElements r;
   Elements y;
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
-    const auto t = ops.Affine(ops.Distance(x + i, j), j);
+    const auto t = ops.Affine(ops.Distance(x, i, j), j);
     Store(ops.Quantize(ops.Activate(ops.Sum(t, r, i))), d, y, i);
   }
 };
 
 struct RangeKernel {
-  const float* x;
+  ConstElements x;
   ConstElements r;
   float* least;  // kMostLanes
   float* most;
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
-    const auto w = ops.Activate(ops.Sum(ops.Affine(ops.Distance(x + i, j), j), r, i));
+    const auto w = ops.Activate(ops.Sum(ops.Affine(ops.Distance(x, i, j), j), r, i));
     // NaN gets in by the choice, and stays as the second operand.
     const auto is_nan = hn::IsNaN(w);
     hn::StoreU(hn::IfThenElse(is_nan, w, hn::Min(w, hn::LoadU(d, least))), d, least);
@@ -67,12 +67,12 @@ void Moments(const float* x, int64_t rows, int64_t channels, const ChannelMoment
   ForEachVector(rows * channels, RowsPerPeriod(channels) * channels, kernel, kernel);
 }
 
-void Forward(const float* x, ConstElements r, Elements y, int64_t rows,
+void Forward(ConstElements x, ConstElements r, Elements y, int64_t rows,
              const ElementwiseChain& chain) {
   Dispatch(chain, r, rows, ForwardKernel{x, r, y});
 }
 
-void Range(const float* x, ConstElements r, float* least, float* most, int64_t rows,
+void Range(ConstElements x, ConstElements r, float* least, float* most, int64_t rows,
            const ElementwiseChain& chain) {
   Dispatch(chain, r, rows, RangeKernel{x, r, least, most});
 }
@@ -109,12 +109,12 @@ void AccumulateMoments(const float* x, int64_t rows, int64_t channels,
   HWY_DYNAMIC_DISPATCH(Moments)(x, rows, channels, moments);
 }
 
-void ChainForward(const float* x, ConstElements r, Elements y, int64_t rows,
+void ChainForward(ConstElements x, ConstElements r, Elements y, int64_t rows,
                   const ElementwiseChain& chain) {
   HWY_DYNAMIC_DISPATCH(Forward)(x, r, y, rows, chain);
 }
 
-ChainRange ChainRangeOf(const float* x, ConstElements r, int64_t rows,
+ChainRange ChainRangeOf(ConstElements x, ConstElements r, int64_t rows,
                         const ElementwiseChain& chain) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   float least[kMostLanes];

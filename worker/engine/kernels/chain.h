@@ -17,7 +17,7 @@ namespace quantry::engine {
 // - w = activation(v);
 // - y = outer grid of w, where `has_outer`; its integers alone, where `gives_integers`.
 //
-// x is float32; the other arrays are float32 or bf16, and computed with in float32 either way.
+// Arrays are float32 or bf16, and computed with in float32 either way.
 //
 // All kernels compute these numbers in the same way, so that what the backward pass computes again
 // is what the forward pass saw. They are single-threaded, work on rows [0, rows) of what they are
@@ -85,7 +85,7 @@ void AccumulateMoments(const float* x, int64_t rows, int64_t channels,
                        const ChannelMoments& moments);
 
 // y of x and, where not null, r.
-void ChainForward(const float* x, ConstElements r, Elements y, int64_t rows,
+void ChainForward(ConstElements x, ConstElements r, Elements y, int64_t rows,
                   const ElementwiseChain& chain);
 
 // The least and the greatest w: what an observer of the outer grid sees. NaN anywhere gives NaN.
@@ -93,7 +93,7 @@ struct ChainRange {
   float least;
   float most;
 };
-ChainRange ChainRangeOf(const float* x, ConstElements r, int64_t rows,
+ChainRange ChainRangeOf(ConstElements x, ConstElements r, int64_t rows,
                         const ElementwiseChain& chain);
 
 // With g the gradient that reaches t: adds the sums over rows of g and of g * (x - mean) per
@@ -104,8 +104,8 @@ struct ChainSums {
   float* gradient;
   float* moment;
 };
-void ChainBackwardSums(const float* x, ConstElements r, ConstElements dy, Elements dr, int64_t rows,
-                       const ElementwiseChain& chain, const ChainSums& sums);
+void ChainBackwardSums(ConstElements x, ConstElements r, ConstElements dy, Elements dr,
+                       int64_t rows, const ElementwiseChain& chain, const ChainSums& sums);
 
 // dx = scale[c] * (g - offset[c] - slope[c] * (x - mean[c])): what batch normalization with the
 // batch's own statistics gives, once the sums are known; with slope null: scale[c] * g. Periodic.
@@ -114,7 +114,7 @@ struct ChainInputGradient {
   const float* offset = nullptr;
   const float* slope = nullptr;
 };
-void ChainBackwardInput(const float* x, ConstElements r, ConstElements dy, Elements dx,
+void ChainBackwardInput(ConstElements x, ConstElements r, ConstElements dy, Elements dx,
                         int64_t rows, const ElementwiseChain& chain,
                         const ChainInputGradient& input);
 
@@ -131,7 +131,7 @@ struct ChainGridProbe {
   float low = 0;  // not always the grid's own bounds
   float high = 0;
 };
-ChainGridSums ChainGridSumsOf(const float* x, ConstElements r, ConstElements dy, int64_t rows,
+ChainGridSums ChainGridSumsOf(ConstElements x, ConstElements r, ConstElements dy, int64_t rows,
                               const ElementwiseChain& chain, const ChainGridProbe& probe);
 
 }  // namespace quantry::engine

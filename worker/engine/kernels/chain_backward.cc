@@ -20,7 +20,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <bool writes_operand>
 struct BackwardSumsKernel {
-  const float* x;
+  ConstElements x;
   ConstElements r;
   ConstElements dy;
   Elements dr;
@@ -28,7 +28,7 @@ struct BackwardSumsKernel {
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
-    const auto distance = ops.Distance(x + i, j);
+    const auto distance = ops.Distance(x, i, j);
     const auto t = ops.Affine(distance, j);
     const auto of_sum = ops.BackToSum(t, r, dy, i);
     if constexpr (writes_operand) Store(of_sum, d, dr, i);
@@ -41,7 +41,7 @@ struct BackwardSumsKernel {
 
 template <bool with_statistics>
 struct BackwardInputKernel {
-  const float* x;
+  ConstElements x;
   ConstElements r;
   ConstElements dy;
   Elements dx;
@@ -49,7 +49,7 @@ struct BackwardInputKernel {
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
-    const auto distance = ops.Distance(x + i, j);
+    const auto distance = ops.Distance(x, i, j);
     const auto t = ops.Affine(distance, j);
     const auto of_sum = ops.BackToSum(t, r, dy, i);
     auto gradient = ops.BackToAffine(t, of_sum);
@@ -66,7 +66,7 @@ constexpr int64_t kParts = 4 * kMostLanes;
 
 template <ChainGridPlace place>
 struct GridSumsKernel {
-  const float* x;
+  ConstElements x;
   ConstElements r;
   ConstElements dy;
   ChainGridProbe probe;
@@ -75,7 +75,7 @@ struct GridSumsKernel {
 
   template <class D, class Ops>
   HWY_INLINE void operator()(D d, const Ops& ops, int64_t i, int64_t j) const {
-    const auto t = ops.Affine(ops.Distance(x + i, j), j);
+    const auto t = ops.Affine(ops.Distance(x, i, j), j);
     auto value = t;
     auto gradient = Load(d, dy, i);
     if constexpr (place == ChainGridPlace::kInner) gradient = ops.BackToSum(t, r, dy, i);
@@ -96,7 +96,7 @@ struct GridSumsKernel {
   }
 };
 
-void BackwardSums(const float* x, ConstElements r, ConstElements dy, Elements dr, int64_t rows,
+void BackwardSums(ConstElements x, ConstElements r, ConstElements dy, Elements dr, int64_t rows,
                   const ElementwiseChain& chain, const ChainSums& sums) {
   if (dr.data == nullptr) {
     return Dispatch(chain, r, rows, BackwardSumsKernel<false>{x, r, dy, dr, sums});
@@ -104,7 +104,7 @@ void BackwardSums(const float* x, ConstElements r, ConstElements dy, Elements dr
   Dispatch(chain, r, rows, BackwardSumsKernel<true>{x, r, dy, dr, sums});
 }
 
-void BackwardInput(const float* x, ConstElements r, ConstElements dy, Elements dx, int64_t rows,
+void BackwardInput(ConstElements x, ConstElements r, ConstElements dy, Elements dx, int64_t rows,
                    const ElementwiseChain& chain, const ChainInputGradient& input) {
   if (input.slope == nullptr) {
     return Dispatch(chain, r, rows, BackwardInputKernel<false>{x, r, dy, dx, input});
@@ -112,7 +112,7 @@ void BackwardInput(const float* x, ConstElements r, ConstElements dy, Elements d
   Dispatch(chain, r, rows, BackwardInputKernel<true>{x, r, dy, dx, input});
 }
 
-void GridSums(const float* x, ConstElements r, ConstElements dy, int64_t rows,
+void GridSums(ConstElements x, ConstElements r, ConstElements dy, int64_t rows,
               const ElementwiseChain& chain, const ChainGridProbe& probe, float* sums) {
   if (probe.place == ChainGridPlace::kInner) {
     return Dispatch(
@@ -136,18 +136,18 @@ HWY_EXPORT(BackwardSums);
 HWY_EXPORT(BackwardInput);
 HWY_EXPORT(GridSums);
 
-void ChainBackwardSums(const float* x, ConstElements r, ConstElements dy, Elements dr, int64_t rows,
-                       const ElementwiseChain& chain, const ChainSums& sums) {
+void ChainBackwardSums(ConstElements x, ConstElements r, ConstElements dy, Elements dr,
+                       int64_t rows, const ElementwiseChain& chain, const ChainSums& sums) {
   HWY_DYNAMIC_DISPATCH(BackwardSums)(x, r, dy, dr, rows, chain, sums);
 }
 
-void ChainBackwardInput(const float* x, ConstElements r, ConstElements dy, Elements dx,
+void ChainBackwardInput(ConstElements x, ConstElements r, ConstElements dy, Elements dx,
                         int64_t rows, const ElementwiseChain& chain,
                         const ChainInputGradient& input) {
   HWY_DYNAMIC_DISPATCH(BackwardInput)(x, r, dy, dx, rows, chain, input);
 }
 
-ChainGridSums ChainGridSumsOf(const float* x, ConstElements r, ConstElements dy, int64_t rows,
+ChainGridSums ChainGridSumsOf(ConstElements x, ConstElements r, ConstElements dy, int64_t rows,
                               const ElementwiseChain& chain, const ChainGridProbe& probe) {
   constexpr int64_t kParts = 4 * kMostLanes;
   float sums[3 * kParts] = {};

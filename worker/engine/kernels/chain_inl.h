@@ -64,9 +64,9 @@ class Chain {
         gradient_low_(hn::Set(d, chain.gradient_low)),
         gradient_high_(hn::Set(d, chain.gradient_high)) {}
 
-  // How far x is from the mean; `j` is where the channels are in a period.
-  HWY_INLINE Vec<D> Distance(const float* x, int64_t j) const {
-    return hn::Sub(hn::LoadU(d_, x), hn::LoadU(d_, mean_ + j));
+  // How far element i of x is from the mean; `j` is where the channels are in a period.
+  HWY_INLINE Vec<D> Distance(ConstElements x, int64_t i, int64_t j) const {
+    return hn::Sub(Load(d_, x, i), hn::LoadU(d_, mean_ + j));
   }
   // t of that.
   HWY_INLINE Vec<D> Affine(Vec<D> distance, int64_t j) const {

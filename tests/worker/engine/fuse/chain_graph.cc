@@ -196,6 +196,23 @@ std::ostream& operator<<(std::ostream& out, const ChainForm& form) {
              << (form.learns.empty() ? "" : " that learns its ") << form.learns;
 }
 
+std::ostream& operator<<(std::ostream& out, const GateForm& form) {
+  return out << (form.symmetric ? "gate" : "asymmetric gate") << " that learns '" << form.learns
+             << "'" << (form.gate_first ? ", the gate first" : "");
+}
+
+Graph GateGraph(const GateForm& form) {
+  Graph graph;
+  Value* x = graph.AddInput("x", {});
+  Value* gate = graph.AddInput("gate", {});
+  x = AddGrid(graph, "in", x, form.symmetric);
+  std::vector<Value*> factors = {x, gate};
+  if (form.gate_first) std::swap(factors[0], factors[1]);
+  Value* product = graph.AddNode("Mul", "product", factors)->output();
+  graph.AddOutput(AddGrid(graph, "outer", product, form.symmetric, form.learns));
+  return graph;
+}
+
 Graph ChainGraph(const ChainForm& form, int64_t channels) {
   Graph graph;
   Value* value = graph.AddInput("x", {});

@@ -45,6 +45,16 @@ struct LayerForm {
 };
 Graph LayerGraph(const LayerForm& form);
 
+// Inputs "x" and "gate", the first behind a quantizer "in"; nodes "product" and "outer".
+struct GateForm {
+  bool symmetric = true;
+  std::string learns = "";  // as in ChainForm, of "outer"
+  bool gate_first = false;  // the order of the product's inputs
+
+  friend std::ostream& operator<<(std::ostream& out, const GateForm& form);
+};
+Graph GateGraph(const GateForm& form);
+
 }  // namespace quantry::engine
 
 #endif  // QUANTRY_TESTS_WORKER_ENGINE_FUSE_CHAIN_GRAPH_H_

@@ -52,10 +52,10 @@ TEST(RangeOfChain, NotANumberIsSeenWhereverItIs) {
     at::Tensor x = at::randn({100000});
     const float* data = x.data_ptr<float>();
     const RowShape shape = {.rows = 100000};
-    EXPECT_EQ(RangeOfChain(data, {}, shape, chain).most, x.max().item<float>());
-    EXPECT_EQ(RangeOfChain(data, {}, shape, chain).least, x.min().item<float>());
+    EXPECT_EQ(RangeOfChain({data}, {}, shape, chain).most, x.max().item<float>());
+    EXPECT_EQ(RangeOfChain({data}, {}, shape, chain).least, x.min().item<float>());
     x[place] = std::nanf("");
-    EXPECT_TRUE(std::isnan(RangeOfChain(data, {}, shape, chain).most)) << place;
+    EXPECT_TRUE(std::isnan(RangeOfChain({data}, {}, shape, chain).most)) << place;
   }
 }
 

@@ -59,6 +59,12 @@ double Distance(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>() / scale;
 }
 
+double MeanDistance(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor exact = b.to(at::kDouble);
+  const double scale = std::max(1e-30, exact.norm().item<double>());
+  return (a.to(at::kDouble) - exact).norm().item<double>() / scale;
+}
+
 at::Tensor Pixels(std::vector<int64_t> sizes) {
   const at::Tensor x = at::randn(sizes) * 2 + 0.5;
   return sizes.size() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;

@@ -34,6 +34,9 @@ Graph InDouble(const Graph& graph);
 // The largest difference, to the largest value of `b`.
 double Distance(const at::Tensor& a, const at::Tensor& b);
 
+// The root mean square of the differences, to that of `b`: bf16 rounds single values by up to 4e-3.
+double MeanDistance(const at::Tensor& a, const at::Tensor& b);
+
 // Random numbers; four dimensions are pictures in channels_last.
 at::Tensor Pixels(std::vector<int64_t> sizes);
 

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -20,13 +19,6 @@ constexpr double kLargestStep = 2 * 3.19 / 127;  // of the graph's quantizers
 
 const EvaluateContext kTraining = {
     .phase = RunPhase::kTrain, .observers_frozen = true, .precision = Precision::kBf16};
-
-// The root mean square of the differences, to that of `b`: bf16 rounds single values by up to 4e-3.
-double MeanDistance(const at::Tensor& a, const at::Tensor& b) {
-  const at::Tensor exact = b.to(at::kDouble);
-  const double scale = std::max(1e-30, exact.norm().item<double>());
-  return (a.to(at::kDouble) - exact).norm().item<double>() / scale;
-}
 
 class LayerOperatorTest : public testing::TestWithParam<LayerForm> {
  protected:
