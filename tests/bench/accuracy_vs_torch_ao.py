@@ -5,6 +5,7 @@ optimizer. Writes a Markdown table.
 usage: accuracy_vs_torch_ao.py --trainer build/release/bin/quantry-trainer
            [--work FOLDER] [--output docs/accuracy.md] [--seeds 0,1,2] [--quick]
            [--pictures glyphs,digits] [--networks mobilenet_v2,resnet18] [--bits 8,4]
+           [--contestants torch.ao,moving_average_abs_max,bf16,PACT,LSQ]
 
 FOLDER/results.json keeps what was measured: a comparison that was cut off goes on where it was.
 --quick: one seed, few pictures, one epoch: shows that it runs, not how good anything is.
@@ -34,11 +35,13 @@ NETWORKS = {"mobilenet_v2": 0.5, "resnet18": 1.0}  # width
 RECIPE = {"batchSize": 32, "learningRate": 0.005, "momentum": 0.9, "weightDecay": 1e-4,
           "schedule": "cosine", "calibrationBatches": 8}
 FLOAT_RATE = 0.03
+# Of each of ours: quant_config, and what it changes in the recipe.
 OURS = {
-    "moving_average_abs_max": {},
-    "PACT": {"activation_preprocess_type": "PACT"},
-    "LSQ": {"weight_quantize_type": "channel_wise_lsq_weight",
-            "activation_quantize_type": "lsq_act"},
+    "moving_average_abs_max": ({}, {}),
+    "bf16": ({}, {"precision": "bf16"}),
+    "PACT": ({"activation_preprocess_type": "PACT"}, {}),
+    "LSQ": ({"weight_quantize_type": "channel_wise_lsq_weight",
+             "activation_quantize_type": "lsq_act"}, {}),
 }
 NOTES = """
 Same for both: the float weights each run starts from, the pictures (no cropping, no mirroring), their order in
@@ -96,7 +99,7 @@ def train_float(name, pictures, args, settings, work):
     return model
 
 
-def run_quantry(args, name, config, settings, seed, folder, work):
+def run_quantry(args, name, config, recipe, settings, seed, folder, work):
     """Top-1 in percent, fake-quantized and of the written file."""
     output = work / f"run_{name}"
     subprocess.run(["rm", "-rf", output], check=True)
@@ -106,7 +109,7 @@ def run_quantry(args, name, config, settings, seed, folder, work):
                 "model": {"builtin": {"name": name, "width": NETWORKS[name]}},
                 "data": {"trainUri": f"file://{folder}", "imageSize": settings["size"],
                          "randomCrop": False, "randomFlip": False},
-                "training": dict(RECIPE, epochs=settings["epochs"], seed=str(seed), threads=1),
+                "training": dict(RECIPE, epochs=settings["epochs"], seed=str(seed), threads=1, **recipe),
                 "quantConfig": json.dumps(config)}}
     path = work / "spec.json"
     path.write_text(json.dumps(spec))
@@ -135,15 +138,18 @@ def compare(pictures, args, settings, seeds, work, results):
         network = f"{pictures}/{name}"
         float_top1 = results.get(network, lambda: torch_ao_qat.top1(model, data["val"]))
         for bits in (int(bits) for bits in args.bits.split(",")):
-            theirs = [results.get(f"{network}/{bits}/torch.ao/{seed}", lambda: torch_ao_qat.qat(
-                copy.deepcopy(model), data["train"], data["val"], bits, recipe, seed))
-                      for seed in seeds]
             row = [pictures, name, f"W{bits}A{bits}", f"{float_top1:.2f}"]
-            yield row + ["torch.ao", cell(theirs), "-"]
-            for title, config in OURS.items():
+            contestants = args.contestants.split(",")
+            if "torch.ao" in contestants:
+                theirs = [results.get(f"{network}/{bits}/torch.ao/{seed}", lambda: torch_ao_qat.qat(
+                    copy.deepcopy(model), data["train"], data["val"], bits, recipe, seed))
+                          for seed in seeds]
+                yield row + ["torch.ao", cell(theirs), "-"]
+            for title in (title for title in OURS if title in contestants):
+                config, change = OURS[title]
                 config = dict(config, weight_bits=bits, activation_bits=bits)
                 runs = [results.get(f"{network}/{bits}/{title}/{seed}", lambda: run_quantry(
-                    args, name, config, settings, seed, folder, work)) for seed in seeds]
+                    args, name, config, change, settings, seed, folder, work)) for seed in seeds]
                 yield row + [f"Quantry, {title}", cell([run[0] for run in runs]),
                              cell([run[1] for run in runs])]
 
@@ -158,6 +164,7 @@ def main():
     parser.add_argument("--pictures", default=",".join(picture_folders.FOLDERS))
     parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--bits", default="8,4")
+    parser.add_argument("--contestants", default=",".join(["torch.ao", *OURS]))
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     settings = QUICK if args.quick else FULL

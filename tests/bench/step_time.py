@@ -11,7 +11,7 @@ training mode.
 
 usage: step_time.py --program build/release/tests/quantry_bench_step
            [--cases mobilenet_v2:32x96,resnet18:32x64] [--contestants float_nhwc,quantry_qat]
-           [--rounds 7] [--steps 3] [--threads 2] [--json FILE]
+           [--rounds 7] [--steps 3] [--threads 2] [--json FILE] [--plot FILE.svg]
 """
 import argparse
 import json
@@ -25,7 +25,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = "mobilenet_v2:32x96,mobilenet_v2:16x224,mobilenet_v3_large:32x96,resnet18:32x64,resnet50:8x128"
 TORCH = {"float_nchw": "PyTorch float, NCHW", "float_nhwc": "PyTorch float, NHWC",
-         "torch_ao": "torch.ao QAT (FX)"}
+         "autocast_nhwc": "PyTorch bf16 autocast, NHWC", "torch_ao": "torch.ao QAT (FX)"}
 LSQ = ('{"weight_quantize_type": "channel_wise_lsq_weight", "activation_quantize_type": "lsq_act"}')
 QUANTRY = {
     "quantry_float": ("Quantry float", []),
@@ -49,6 +49,7 @@ torch.onnx.export(model, torch.randn(2, 3, int(pixels), int(pixels)), path, opse
                   input_names=["input"], dynamic_axes={"input": {0: "batch"}})
 """
 FLOAT = ("float_nchw", "float_nhwc")
+MAY_FAIL = ("autocast_nhwc", "torch_ao")
 DEFAULT = "float_nchw,float_nhwc,torch_ao,quantry_float,quantry_unfused,quantry_qat"
 
 
@@ -68,6 +69,7 @@ class Contestant:
         model, batch, pixels = case
         network = model.removeprefix("onnx/")
         common = ["--batch", batch, "--pixels", pixels, "--threads", str(args.threads)]
+        errors = subprocess.DEVNULL if name in MAY_FAIL else None
         if name in TORCH:
             command = [sys.executable, str(HERE / "torch_step.py"), "--kind", name, "--model", network]
         elif network == model:
@@ -80,7 +82,7 @@ class Contestant:
         self.name = name
         self.seconds = []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env=environment, text=True)
+                                        stderr=errors, env=environment, text=True)
         self.answer()  # "ready"
 
     def answer(self):
@@ -101,8 +103,17 @@ class Contestant:
         return {"name": self.name, "seconds": self.seconds, "peak_mb": peak}
 
 
+def start(case, args):
+    """Those that can do the case: PyTorch 1.13 has no bf16 of some operators, for one."""
+    for name in args.contestants.split(","):
+        try:
+            yield Contestant(name, case, args)
+        except RuntimeError:
+            print(f"| {case[0]} | {case[1]} x {case[2]} px | {title(name)} | does not run | | | |", flush=True)
+
+
 def measure(case, args):
-    contestants = [Contestant(name, case, args) for name in args.contestants.split(",")]
+    contestants = list(start(case, args))
     for contestant in contestants:
         contestant.run(1)
         contestant.seconds.clear()
@@ -129,6 +140,28 @@ def rows(case, results):
                f"{peaks[name]:.0f} | {peaks[name] / peaks[best]:.2f} |")
 
 
+def plot(kept, path):
+    """Medians of all cases as bars, to the best float step of each. Needs python3-matplotlib."""
+    import matplotlib  # pylint: disable=import-outside-toplevel
+    matplotlib.use("svg")
+    from matplotlib import pyplot  # pylint: disable=import-outside-toplevel
+    names = list(dict.fromkeys(result["name"] for results in kept.values() for result in results))
+    figure, axes = pyplot.subplots(figsize=(10, 1 + 0.16 * len(names) * len(kept)))
+    for row, name in enumerate(names):
+        ratios = []
+        for results in kept.values():
+            medians = {result["name"]: statistics.median(result["seconds"]) for result in results}
+            best = min((medians[base] for base in FLOAT if base in medians), default=None)
+            ratios.append(medians[name] / best if best and name in medians else 0)
+        axes.barh([place * (len(names) + 1) + row for place in range(len(kept))], ratios, label=title(name))
+    axes.set_yticks([place * (len(names) + 1) + len(names) / 2 for place in range(len(kept))], list(kept))
+    axes.axvline(1, color="grey", linewidth=0.8)
+    axes.set_xlabel("time of a step, of PyTorch's best float step")
+    axes.invert_yaxis()
+    axes.legend(fontsize="small")
+    figure.savefig(path, bbox_inches="tight")
+
+
 def parse_case(text):
     model, size = text.split(":")
     return (model, *size.split("x"))
@@ -144,6 +177,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3, help="of each contestant in a round")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=pathlib.Path, help="all that was measured")
+    parser.add_argument("--plot", type=pathlib.Path, help="an SVG file of the ratios")
     args = parser.parse_args()
     args.files = tempfile.TemporaryDirectory()
     kept = {}
@@ -156,6 +190,8 @@ def main():
             print(row, flush=True)
     if args.json:
         args.json.write_text(json.dumps(kept, indent=1))
+    if args.plot:
+        plot(kept, args.plot)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Training steps of a torchvision network on request, timed: PyTorch's side of step_time.py. Speaks as
 bench_step.cc does.
 
-usage: torch_step.py --model NAME --kind float_nchw|float_nhwc|torch_ao --batch N --pixels N --threads N
+usage: torch_step.py --model NAME --kind float_nchw|float_nhwc|autocast_nhwc|torch_ao --batch N --pixels N --threads N
 """
 import argparse
 import json
@@ -48,7 +48,7 @@ def make(given):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
-    parser.add_argument("--kind", choices=["float_nchw", "float_nhwc", "torch_ao"], required=True)
+    parser.add_argument("--kind", choices=["float_nchw", "float_nhwc", "autocast_nhwc", "torch_ao"], required=True)
     for name in ("batch", "pixels", "threads"):
         parser.add_argument(f"--{name}", type=int, required=True)
     given = parser.parse_args()
@@ -58,7 +58,9 @@ def main():
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        torch.nn.functional.cross_entropy(model(images), labels).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=given.kind == "autocast_nhwc"):
+            loss = torch.nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
         optimizer.step()
 
     step()
