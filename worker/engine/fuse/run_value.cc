@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace quantry::engine {
 namespace {
@@ -39,7 +40,12 @@ class PlainFunction : public torch::autograd::Function<PlainFunction> {
 
 }  // namespace
 
-bool KeepsGrid(absl::string_view op) { return op == "MaxPool" || op == "Identity"; }
+bool KeepsGrid(absl::string_view op) {
+  constexpr absl::string_view kOps[] = {"DepthToSpace", "Flatten",  "Identity",     "MaxPool",
+                                        "Reshape",      "Slice",    "SpaceToDepth", "Squeeze",
+                                        "Transpose",    "Unsqueeze"};
+  return std::find(std::begin(kOps), std::end(kOps), op) != std::end(kOps);
+}
 
 at::Tensor Plain(const RunValue& value) {
   return value.integers() ? PlainFunction::apply(value.tensor, value.step) : value.tensor;
