@@ -79,6 +79,28 @@ void WriteInputGradient(const at::Tensor& x, const at::Tensor& r, const at::Tens
 
 at::Tensor AsTensor(const std::vector<double>& values) { return at::tensor(values, at::kFloat); }
 
+// ChainGradientsOf where IsLinear.
+ChainGradients LinearGradients(const at::Tensor& dy, const ChainRun& run, const at::Tensor& dx) {
+  ChainGradients gradients = {.x = dx};
+  if (run.has_operand) gradients.r = dy;
+  if (!run.has_affine) {
+    dx.copy_(dy);
+    return gradients;
+  }
+  std::vector<int64_t> sizes(static_cast<size_t>(dy.dim()), 1), others;
+  sizes[static_cast<size_t>(run.channel_axis)] = run.shape.channels;
+  for (int64_t i = 0; i < dy.dim(); ++i) {
+    if (i != run.channel_axis) others.push_back(i);
+  }
+  const at::Tensor scale = at::tensor(
+      at::ArrayRef<float>(run.input_scale.data(), static_cast<size_t>(run.shape.channels)));
+  dx.copy_(dy * scale.view(sizes));
+  const at::Tensor sums = dy.sum(others, /*keepdim=*/false, at::kFloat);
+  gradients.shift = sums;
+  gradients.affine = AsDoubles(sums);
+  return gradients;
+}
+
 class ChainFunction : public torch::autograd::Function<ChainFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
@@ -90,7 +112,11 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     (void)scale;
     (void)learners;
     context->saved_data["shift"] = shift.has_value();
-    context->save_for_backward({x, r.value_or(at::Tensor())});
+    if (IsLinear(*run)) {
+      context->save_for_backward({at::Tensor(), at::Tensor()});
+    } else {
+      context->save_for_backward({x, r.value_or(at::Tensor())});
+    }
     context->saved_data["run"] = AsCapsule(run);
     return ChainResult(x, r.value_or(at::Tensor()), *run);
   }
@@ -98,8 +124,9 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   static variable_list backward(AutogradContext* context, variable_list outputs) {
     const variable_list saved = context->get_saved_variables();
     const auto run = FromCapsule<ChainRun>(context->saved_data["run"]);
+    const at::Tensor& like = saved[0].defined() ? saved[0] : outputs[0];
     const ChainGradients gradients =
-        ChainGradientsOf(saved[0], saved[1], outputs[0], *run, at::empty_like(saved[0]));
+        ChainGradientsOf(saved[0], saved[1], outputs[0], *run, at::empty_like(like, at::kFloat));
     variable_list all = {gradients.x, gradients.r, gradients.scale, at::Tensor()};
     if (context->saved_data["shift"].toBool()) all.back() = gradients.shift;
     const std::vector<at::Tensor> learned = LearnersGradients(gradients);
@@ -110,6 +137,14 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
 };
 
 }  // namespace
+
+bool IsLinear(const ChainRun& run) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const ElementwiseChain& chain = run.chain;
+  return !chain.has_inner && !chain.has_outer && run.inverse_deviation.empty() &&
+         chain.activation == ChainActivation::kClamp && chain.low == -kInfinity &&
+         chain.high == kInfinity;
+}
 
 at::Tensor ChainResult(const at::Tensor& x, const at::Tensor& r, const ChainRun& run) {
   at::Tensor y = EmptyLike(x, run.chain.gives_integers ? at::kBFloat16 : at::kFloat);
@@ -130,6 +165,7 @@ void ChainResultTo(const at::Tensor& x, const at::Tensor& r, const ChainRun& run
 
 ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const at::Tensor& given,
                                 const ChainRun& run, const at::Tensor& dx) {
+  if (IsLinear(run)) return LinearGradients(given, run, dx);
   // The kernels walk x and dy side by side.
   at::Tensor dy = given;
   const bool known = dy.scalar_type() == at::kFloat || dy.scalar_type() == at::kBFloat16;
@@ -186,6 +222,12 @@ std::vector<at::Tensor> LearnersGradients(const ChainGradients& gradients) {
     }
   }
   return defined;
+}
+
+std::vector<double> AsDoubles(const at::Tensor& tensor) {
+  const at::Tensor doubles = tensor.detach().to(at::kDouble).contiguous();
+  const double* values = doubles.data_ptr<double>();
+  return {values, values + doubles.numel()};
 }
 
 bool WantsGradient(const at::Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); }

@@ -17,12 +17,14 @@ namespace quantry::engine {
 // `chain` points into its own vectors, so it stays where it is.
 struct ChainRun : torch::CustomClassHolder {
   RowShape shape;
+  int64_t channel_axis = 1;
   ElementwiseChain chain;
   std::vector<float> mean;  // periodic, as the next three
   std::vector<float> scale;
   std::vector<float> shift;
   std::vector<float> input_scale;  // of the gradient of x, times that of t
   bool has_affine = false;         // t is not x itself
+  bool has_operand = false;
   // With a norm, per channel. The rest is what `mean` has too much, being a float32.
   std::vector<double> inverse_deviation;
   std::vector<double> mean_rest;
@@ -43,6 +45,10 @@ struct LearnedGradients {
   at::Tensor offset;
 };
 
+// Whether the chain is no more than an affine map, and perhaps a sum: then x and r are not needed
+// for its gradients.
+bool IsLinear(const ChainRun& run);
+
 // Gradients by that of the result, `dy`. Undefined: there is no such input.
 struct ChainGradients {
   at::Tensor x;             // of the type that was asked for
@@ -51,7 +57,8 @@ struct ChainGradients {
   LearnedGradients inner, outer;
   std::vector<double> affine;  // sums over rows of the gradient of t; empty without an affine part
 };
-// That of x is written to `dx`, of either type, which is laid out as x.
+// That of x is written to `dx`, of either type, which is laid out as x. Where IsLinear, x and r may
+// be undefined.
 ChainGradients ChainGradientsOf(const at::Tensor& x, const at::Tensor& r, const at::Tensor& dy,
                                 const ChainRun& run, const at::Tensor& dx);
 
@@ -71,6 +78,7 @@ RunValue RunChain(const ChainTensors& tensors, const c10::intrusive_ptr<ChainRun
 // What autograd is to know of a tensor that may be left out.
 c10::optional<at::Tensor> IfDefined(const at::Tensor& tensor);
 bool WantsGradient(const at::Tensor& tensor);
+std::vector<double> AsDoubles(const at::Tensor& tensor);
 // Whether gradients are taken at all, and some tensor, perhaps undefined, wants one.
 bool AnyWantsGradient(at::TensorList tensors);
 // `value` for an AutogradContext's saved_data, and back.

@@ -34,7 +34,9 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     (void)gamma;
     (void)beta;
     (void)learners;
-    context->save_for_backward({x, r.value_or(at::Tensor()), sums});
+    const bool linear = IsLinear(*run->chain);
+    context->save_for_backward(
+        {x, linear ? at::Tensor() : r.value_or(at::Tensor()), linear ? at::Tensor() : sums});
     context->saved_data["run"] = AsCapsule(run);
     context->saved_data["bias"] = bias.has_value();
     return ChainResult(sums, r.value_or(at::Tensor()), *run->chain);
@@ -45,7 +47,9 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     const auto run = FromCapsule<LayerRun>(context->saved_data["run"]);
     const at::Tensor& x = saved[0];
     const at::Tensor& sums = saved[2];
-    const at::Tensor of_sums = at::empty_like(sums, sums.options().dtype(at::kBFloat16));
+    const at::Tensor of_sums =
+        at::empty(outputs[0].sizes(), x.options().dtype(at::kBFloat16).requires_grad(false),
+                  x.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
     const ChainGradients chain = ChainGradientsOf(sums, saved[1], outputs[0], *run->chain, of_sums);
     at::Tensor of_bias;
     if (context->saved_data["bias"].toBool()) of_bias = run->BiasGradient(chain.affine);

@@ -169,6 +169,8 @@ c10::intrusive_ptr<ChainRun> PrepareChain(const ChainNodes& nodes,
   auto run = c10::make_intrusive<ChainRun>();
   run->has_affine = nodes.norm != nullptr || !inputs.factor.empty() || !inputs.bias.empty();
   const int64_t channels = run->has_affine ? inputs.x.size(inputs.channel_axis) : 1;
+  run->channel_axis = inputs.channel_axis;
+  run->has_operand = inputs.r.tensor.defined();
   run->shape = {.rows = inputs.x.numel() / channels, .channels = channels};
   run->chain = activation;
   run->chain.channels = channels;
@@ -258,12 +260,6 @@ std::vector<at::Tensor> InitializersOf(const Node& node) {
   std::vector<at::Tensor> tensors;
   for (size_t i = 0; i < node.inputs().size(); ++i) tensors.push_back(InitializerOf(&node, i));
   return tensors;
-}
-
-std::vector<double> AsDoubles(const at::Tensor& tensor) {
-  const at::Tensor doubles = tensor.detach().to(at::kDouble).contiguous();
-  const double* values = doubles.data_ptr<double>();
-  return {values, values + doubles.numel()};
 }
 
 }  // namespace quantry::engine

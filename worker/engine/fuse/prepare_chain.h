@@ -61,8 +61,6 @@ at::Tensor InitializerOf(const Node* node, size_t index);
 // Input `index` of the values that are initializers, others undefined.
 std::vector<at::Tensor> InitializersOf(const Node& node);
 
-std::vector<double> AsDoubles(const at::Tensor& tensor);
-
 }  // namespace quantry::engine
 
 #endif  // QUANTRY_WORKER_ENGINE_FUSE_PREPARE_CHAIN_H_
