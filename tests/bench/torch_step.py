@@ -17,9 +17,10 @@ def quantized(model, images):
     """torch.ao's QAT in FX graph mode, with the moving-average observers of PyTorch's tutorials: per
     channel for weights."""
     import torch_ao_qat  # pylint: disable=import-outside-toplevel
-    from torch.ao.quantization import QConfigMapping  # pylint: disable=import-outside-toplevel
+    from torch.ao.quantization import get_default_qat_qconfig_mapping  # pylint: disable=import-outside-toplevel
     from torch.ao.quantization.quantize_fx import prepare_qat_fx  # pylint: disable=import-outside-toplevel
-    mapping = QConfigMapping().set_global(torch_ao_qat.qconfig(8))
+    # Its defaults for operators whose range is known, such as the hard sigmoid; it refuses others there.
+    mapping = get_default_qat_qconfig_mapping("fbgemm").set_global(torch_ao_qat.qconfig(8))
     return prepare_qat_fx(model.train(), mapping, (images[:2],))
 
 
