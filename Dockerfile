@@ -36,7 +36,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,target=/var/lib/apt,sharing=locked \
     apt-get update -q && apt-get install -y -q --no-install-recommends \
       libgrpc++1.51 libprotobuf32 libspdlog1.10 libprometheus-cpp-core1.0 \
-      libprometheus-cpp-pull1.0 libsqlite3-0 libssl3
+      libprometheus-cpp-pull1.0 libsqlite3-0 libpq5 libssl3
 
 FROM control AS server
 COPY --from=build /out/quantry-server /out/quantry /usr/local/bin/

@@ -42,12 +42,44 @@ absl::StatusOr<v1::Job> JobClient::CreateJob(v1::CreateJobRequest request) const
   });
 }
 
-absl::StatusOr<v1::Job> JobClient::GetJob(absl::string_view job) const {
-  v1::GetJobRequest request;
+template <typename Request>
+absl::StatusOr<v1::Job> JobClient::CallFor(
+    absl::string_view job,
+    grpc::Status (v1::JobService::StubInterface::*method)(grpc::ClientContext*, const Request&,
+                                                          v1::Job*)) const {
+  Request request;
   request.set_name(std::string(job));
   return Call<v1::Job>([&](grpc::ClientContext* context, v1::Job* response) {
-    return jobs_->GetJob(context, request, response);
+    return (jobs_.get()->*method)(context, request, response);
   });
+}
+
+absl::StatusOr<v1::Job> JobClient::GetJob(absl::string_view job) const {
+  return CallFor(job, &v1::JobService::StubInterface::GetJob);
+}
+
+absl::StatusOr<v1::Job> JobClient::CancelJob(absl::string_view job) const {
+  return CallFor(job, &v1::JobService::StubInterface::CancelJob);
+}
+
+absl::StatusOr<v1::Job> JobClient::PauseJob(absl::string_view job) const {
+  return CallFor(job, &v1::JobService::StubInterface::PauseJob);
+}
+
+absl::StatusOr<v1::Job> JobClient::ResumeJob(absl::string_view job) const {
+  return CallFor(job, &v1::JobService::StubInterface::ResumeJob);
+}
+
+absl::StatusOr<v1::Job> JobClient::RetryJob(absl::string_view job) const {
+  return CallFor(job, &v1::JobService::StubInterface::RetryJob);
+}
+
+absl::StatusOr<v1::Job> JobClient::DeleteJob(absl::string_view job) const {
+  return CallFor(job, &v1::JobService::StubInterface::DeleteJob);
+}
+
+absl::StatusOr<v1::Job> JobClient::UndeleteJob(absl::string_view job) const {
+  return CallFor(job, &v1::JobService::StubInterface::UndeleteJob);
 }
 
 absl::StatusOr<v1::ListJobsResponse> JobClient::ListJobs(const v1::ListJobsRequest& request) const {
@@ -55,14 +87,6 @@ absl::StatusOr<v1::ListJobsResponse> JobClient::ListJobs(const v1::ListJobsReque
       [&](grpc::ClientContext* context, v1::ListJobsResponse* response) {
         return jobs_->ListJobs(context, request, response);
       });
-}
-
-absl::StatusOr<v1::Job> JobClient::CancelJob(absl::string_view job) const {
-  v1::CancelJobRequest request;
-  request.set_name(std::string(job));
-  return Call<v1::Job>([&](grpc::ClientContext* context, v1::Job* response) {
-    return jobs_->CancelJob(context, request, response);
-  });
 }
 
 absl::StatusOr<v1::Capabilities> JobClient::GetCapabilities() const {

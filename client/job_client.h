@@ -40,6 +40,11 @@ class JobClient {
   absl::StatusOr<v1::Job> GetJob(absl::string_view job) const;
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request) const;
   absl::StatusOr<v1::Job> CancelJob(absl::string_view job) const;
+  absl::StatusOr<v1::Job> PauseJob(absl::string_view job) const;
+  absl::StatusOr<v1::Job> ResumeJob(absl::string_view job) const;
+  absl::StatusOr<v1::Job> RetryJob(absl::string_view job) const;
+  absl::StatusOr<v1::Job> DeleteJob(absl::string_view job) const;
+  absl::StatusOr<v1::Job> UndeleteJob(absl::string_view job) const;
   absl::StatusOr<v1::Capabilities> GetCapabilities() const;
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
@@ -48,6 +53,12 @@ class JobClient {
   template <typename Response>
   absl::StatusOr<Response> Call(
       const std::function<grpc::Status(grpc::ClientContext*, Response*)>& call) const;
+
+  // A call whose request is a job's name.
+  template <typename Request>
+  absl::StatusOr<v1::Job> CallFor(absl::string_view job,
+                                  grpc::Status (v1::JobService::StubInterface::*method)(
+                                      grpc::ClientContext*, const Request&, v1::Job*)) const;
 
   std::shared_ptr<grpc::Channel> channel_;
   JobClientOptions options_;

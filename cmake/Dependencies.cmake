@@ -12,6 +12,7 @@ if(QUANTRY_BUILD_CONTROL_PLANE)
   find_package(prometheus-cpp REQUIRED)
   find_package(CLI11 REQUIRED)
   find_package(SQLite3 REQUIRED)
+  find_package(PostgreSQL REQUIRED)
 endif()
 
 if(QUANTRY_BUILD_ENGINE)

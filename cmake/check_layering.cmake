@@ -4,7 +4,7 @@
 set(rules
   "common|[<\"](torch|ATen|c10)/|grpcpp/|quantry/v1/|\"(server|worker|client)/"
   "server|[<\"](torch|ATen|c10)/|\"(worker|client)/"
-  "server/core|grpcpp/|sqlite3|\"server/(store|rpc)/"
+  "server/core|grpcpp/|sqlite3|libpq|\"server/(store|rpc)/"
   "server/store|grpcpp/|\"server/rpc/"
   "client|[<\"](torch|ATen|c10)/|\"(worker|server)/"
   "worker/agent|[<\"](torch|ATen|c10)/|\"(server|worker/engine|worker/trainer)/"

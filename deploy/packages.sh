@@ -4,7 +4,7 @@ QUANTRY_BUILD_PACKAGES=(
   build-essential cmake ninja-build ccache pkg-config
   libtorch-dev libdnnl-dev libhwy-dev libgloo-dev libonnx-dev libopencv-dev zlib1g-dev libcurl4-openssl-dev libpugixml-dev
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
-  libspdlog-dev prometheus-cpp-dev libsqlite3-dev libssl-dev libcli11-dev nlohmann-json3-dev
+  libspdlog-dev prometheus-cpp-dev libsqlite3-dev libpq-dev libssl-dev libcli11-dev nlohmann-json3-dev
   # LibTorch's default BLAS is the slow reference one; this one replaces it.
   libopenblas0-openmp)
 
@@ -14,7 +14,9 @@ QUANTRY_TEST_PACKAGES=(
   libonnx-testdata
   # PyTorch is the peer that the engine is compared with.
   python3 python3-torch python3-torchvision python3-numpy python3-pil
-  prometheus procps)
+  prometheus procps
+  # The database that several servers share; its programs only, no service.
+  postgresql postgresql-client)
 
 # quantry_install PACKAGE...: installs what is missing, and asks for root rights only then.
 quantry_install() {

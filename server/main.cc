@@ -10,7 +10,7 @@
 #include "server/rpc/server.h"
 #include "server/server_command.h"
 #include "server/store/file_blob_store.h"
-#include "server/store/sqlite_job_store.h"
+#include "server/store/sql_job_store.h"
 
 namespace quantry::server {
 namespace {
@@ -37,8 +37,11 @@ int WaitForStop(const sigset_t& signals) {
 absl::Status Serve(const ServerCommand& command) {
   const sigset_t signals = BlockStopSignals();
   QUANTRY_ASSIGN_OR_RETURN(const auto folder, DataFolder::Open(command.data_dir));
-  QUANTRY_ASSIGN_OR_RETURN(const auto jobs, SqliteJobStore::Open(folder->database()));
-  QUANTRY_ASSIGN_OR_RETURN(const auto blobs, FileBlobStore::Open(folder->path()));
+  QUANTRY_ASSIGN_OR_RETURN(const auto jobs, command.database.empty()
+                                                ? SqlJobStore::OpenSqlite(folder->database())
+                                                : SqlJobStore::OpenPostgres(command.database));
+  const auto& blob_folder = command.blobs.empty() ? folder->path() : command.blobs;
+  QUANTRY_ASSIGN_OR_RETURN(const auto blobs, FileBlobStore::Open(blob_folder));
   QUANTRY_ASSIGN_OR_RETURN(const auto server,
                            Server::Start(command.server, *jobs, *blobs, SystemClock()));
   QUANTRY_RETURN_IF_ERROR(

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "absl/strings/match.h"
+
 namespace quantry::server {
 namespace {
 
@@ -22,13 +24,21 @@ std::string CheckAddress(const std::string& address) {
   return "";
 }
 
+// The value is not repeated: it may hold a password.
+std::string CheckDatabase(const std::string& url) {
+  const bool known = absl::StartsWith(url, "postgresql://") || absl::StartsWith(url, "postgres://");
+  return known ? "" : "it must begin with postgresql://";
+}
+
 }  // namespace
 
 std::optional<ServerCommand> ParseServerCommand(int argc, const char* const* argv, int& exit_code) {
   ServerCommand command;
   command.server.metrics = "127.0.0.1:9464";
   double lease_seconds = absl::ToDoubleSeconds(command.server.lease_duration);
+  double retention_hours = absl::ToDoubleHours(command.server.retention);
   std::string data_dir;
+  std::string blobs;
 
   CLI::App app("Control plane of Quantry: jobs, queue, leases, artifacts.", "quantry-server");
   app.set_version_flag("--version", "quantry-server " QUANTRY_VERSION);
@@ -43,6 +53,20 @@ std::optional<ServerCommand> ParseServerCommand(int argc, const char* const* arg
   app.add_option("--data-dir", data_dir, "folder of the database and the blobs")
       ->envname("QUANTRY_DATA_DIR")
       ->required();
+  app.add_option("--database", command.database,
+                 "postgresql://USER@HOST/NAME, which several servers may share; default: a SQLite "
+                 "file in the data folder")
+      ->envname("QUANTRY_DATABASE")
+      ->check(CheckDatabase);
+  app.add_option("--blobs", blobs,
+                 "folder of the blobs, which all servers of a database must share; default: the "
+                 "data folder")
+      ->envname("QUANTRY_BLOBS");
+  app.add_option("--retention", retention_hours,
+                 "hours after which nothing is left of a deleted job")
+      ->envname("QUANTRY_RETENTION")
+      ->check(CLI::Range(0.0, 87600.0))
+      ->capture_default_str();
   app.add_option("--lease-duration", lease_seconds,
                  "seconds after which a silent worker loses its job")
       ->envname("QUANTRY_LEASE_DURATION")
@@ -68,7 +92,9 @@ std::optional<ServerCommand> ParseServerCommand(int argc, const char* const* arg
     return std::nullopt;
   }
   command.server.lease_duration = absl::Seconds(lease_seconds);
+  command.server.retention = absl::Hours(retention_hours);
   command.data_dir = data_dir;
+  command.blobs = blobs;
   return command;
 }
 

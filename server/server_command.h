@@ -14,6 +14,8 @@ struct ServerCommand {
   ServerOptions server;
   LogOptions log;
   std::filesystem::path data_dir;
+  std::string database;         // libpq URL of PostgreSQL; empty: SQLite in data_dir
+  std::filesystem::path blobs;  // folder of the blobs; empty: data_dir
 };
 
 // Reads flags and, where one is not given, its environment variable (QUANTRY_LISTEN for --listen).

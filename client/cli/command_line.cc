@@ -80,6 +80,7 @@ void AddSubmit(CLI::App& app, CommandLine& line) {
   command.add_option("--name", options->display_name, "What people call the job");
   command.add_option("--label", options->labels, "KEY=VALUE to find the job by")
       ->allow_extra_args(false);
+  command.add_option("--namespace", options->name_space, "Whose the job is; default: yours");
   command.add_option("--request-id", options->request_id,
                      "UUID that makes repeats of this submit safe; made up if not given");
   command.add_flag("--wait", options->wait, "Follow the job to its end and show its result");
@@ -110,7 +111,7 @@ void AddWatch(CLI::App& app, CommandLine& line) {
 }
 
 void AddList(CLI::App& app, CommandLine& line) {
-  CLI::App& command = *app.add_subcommand("list", "List jobs, newest first");
+  CLI::App& command = *app.add_subcommand("list", "List jobs, newest first unless told otherwise");
   const auto options = MakeOptions<ListOptions>();
   command
       .add_option("--state", options->states,
@@ -119,6 +120,15 @@ void AddList(CLI::App& app, CommandLine& line) {
   command.add_option("--limit", options->limit, "At most this many; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command.add_option("--filter", options->filter,
+                     "Only jobs for which this holds, such as\n"
+                     "'state = FAILED AND labels.team = \"vision\" AND create_time > "
+                     "2026-01-31T00:00:00Z'");
+  command.add_option("--order-by", options->order_by,
+                     "create_time, update_time, end_time, priority or display_name; 'FIELD desc' "
+                     "turns it round");
+  command.add_option("--namespace", options->name_space, "Only jobs of this one");
+  command.add_flag("--deleted", options->show_deleted, "Deleted jobs, too");
   command.callback([&line, options] {
     line.action = [&line, options] { return RunList(*options, line.context); };
   });
@@ -284,6 +294,12 @@ int RunCommandLine(int argc, char** argv) {
   AddList(app, line);
   AddJobCommand(app, line, "get", "Show one job", RunGet);
   AddJobCommand(app, line, "cancel", "End a job", RunCancel);
+  AddJobCommand(app, line, "pause", "Put a job aside; its worker writes a checkpoint first",
+                RunPause);
+  AddJobCommand(app, line, "resume", "Let a paused job go on", RunResume);
+  AddJobCommand(app, line, "retry", "Queue a failed or cancelled job again", RunRetry);
+  AddJobCommand(app, line, "delete", "Hide a job that has ended, and remove it later", RunDelete);
+  AddJobCommand(app, line, "undelete", "Take a delete back", RunUndelete);
   AddDownload(app, line);
   AddLogs(app, line);
   AddInspect(app, line);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -67,6 +68,10 @@ int RunList(const ListOptions& options, const CliContext& context) {
   if (const absl::Status status = AddStates(options.states, request); !status.ok()) {
     return context.FailUsage(status);
   }
+  request.set_filter(options.filter);
+  request.set_order_by(options.order_by);
+  request.set_namespace_(options.name_space);
+  request.set_show_deleted(options.show_deleted);
   const auto jobs = ListAll(context.Connect(), request, options.limit);
   if (!jobs.ok()) return context.Fail(jobs.status());
   if (context.json) {
@@ -88,20 +93,65 @@ int RunGet(const std::string& job, const CliContext& context) {
   return kExitOk;
 }
 
-int RunCancel(const std::string& job, const CliContext& context) {
+namespace {
+
+// Asks for a change of a job and says what it is now.
+int RunVerb(const std::string& job, const CliContext& context,
+            absl::StatusOr<v1::Job> (JobClient::*verb)(absl::string_view) const,
+            const std::function<std::string(const v1::Job&)>& describe) {
   const absl::StatusOr<std::string> name = JobName(job);
   if (!name.ok()) return context.FailUsage(name.status());
-  const absl::StatusOr<v1::Job> cancelled = context.Connect().CancelJob(*name);
-  if (!cancelled.ok()) return context.Fail(cancelled.status());
+  const JobClient client = context.Connect();
+  const absl::StatusOr<v1::Job> changed = (client.*verb)(*name);
+  if (!changed.ok()) return context.Fail(changed.status());
   if (context.json) {
-    std::cout << ToJsonLine(*cancelled) << '\n';
-  } else if (IsTerminal(cancelled->state())) {
-    std::cout << *name << " is " << StateText(cancelled->state()) << '\n';
+    std::cout << ToJsonLine(*changed) << '\n';
   } else {
-    std::cout << *name << " is " << StateText(cancelled->state())
-              << "; it will be CANCELLED when its trainer has ended\n";
+    std::cout << *name << " is " << StateText(changed->state()) << describe(*changed) << '\n';
   }
   return kExitOk;
+}
+
+}  // namespace
+
+int RunCancel(const std::string& job, const CliContext& context) {
+  return RunVerb(job, context, &JobClient::CancelJob, [](const v1::Job& changed) {
+    return IsTerminal(changed.state()) ? "" : "; it will be CANCELLED when its trainer has ended";
+  });
+}
+
+int RunPause(const std::string& job, const CliContext& context) {
+  return RunVerb(job, context, &JobClient::PauseJob, [&](const v1::Job& changed) -> std::string {
+    if (changed.pause_requested()) {
+      return "; it will be PAUSED when its trainer has written a checkpoint";
+    }
+    return absl::StrCat("; go on with: ", context.program, " resume ", job);
+  });
+}
+
+int RunResume(const std::string& job, const CliContext& context) {
+  return RunVerb(job, context, &JobClient::ResumeJob, [](const v1::Job& changed) {
+    return changed.has_checkpoint() ? "; it goes on from its checkpoint" : "";
+  });
+}
+
+int RunRetry(const std::string& job, const CliContext& context) {
+  return RunVerb(job, context, &JobClient::RetryJob, [](const v1::Job& changed) {
+    return changed.has_checkpoint() ? "; it goes on from its checkpoint" : "; it starts again";
+  });
+}
+
+int RunDelete(const std::string& job, const CliContext& context) {
+  return RunVerb(job, context, &JobClient::DeleteJob, [&](const v1::Job& changed) {
+    return absl::StrCat(" and deleted; nothing is left of it after ",
+                        FormatDateTime(changed.purge_time()), ". Until then: ", context.program,
+                        " undelete ", job);
+  });
+}
+
+int RunUndelete(const std::string& job, const CliContext& context) {
+  return RunVerb(job, context, &JobClient::UndeleteJob,
+                 [](const v1::Job&) { return " and not deleted"; });
 }
 
 int RunLogs(const LogsOptions& options, const CliContext& context) {

@@ -115,6 +115,7 @@ absl::StatusOr<Submission> Prepare(const SubmitOptions& options) {
                                                    "'; allowed: a UUID of version 4, as uuidgen -r "
                                                    "makes it"));
   }
+  submission.request.set_namespace_(options.name_space);
   submission.request.set_request_id(options.request_id.empty() ? NewRequestId()
                                                                : options.request_id);
   submission.request.set_validate_only(options.validate_only);

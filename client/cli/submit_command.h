@@ -10,7 +10,7 @@ namespace quantry::client {
 
 // The arguments as they were written; empty: not given.
 struct SubmitOptions {
-  std::string model;  // FILE, builtin:NAME..., job:ID
+  std::string model;    // FILE, builtin:NAME..., job:ID
   std::string weights;  // FILE for builtin:NAME
   std::string dataset;
   std::string eval_dataset;
@@ -20,6 +20,7 @@ struct SubmitOptions {
   int devices = 0;                    // 0: not given
   std::string display_name;
   std::vector<std::string> labels;  // KEY=VALUE
+  std::string name_space;
   std::string request_id;
   bool wait = false;
   bool validate_only = false;

@@ -11,11 +11,12 @@
 
 namespace quantry::server {
 
-JobChange SubmitJob(std::string id, const v1::JobSpec& spec, std::string model_blob,
-                    absl::Time now) {
+JobChange SubmitJob(std::string id, std::string name_space, const v1::JobSpec& spec,
+                    std::string model_blob, absl::Time now) {
   JobChange change;
   JobRecord& record = change.record;
   record.job.set_name(JobName(id));
+  record.job.set_namespace_(std::move(name_space));
   record.id = std::move(id);
   record.model_blob = std::move(model_blob);
   record.queued_since = now;
@@ -67,24 +68,6 @@ absl::Status LoseLease(JobChange& change, int64_t epoch, const v1::Failure& fail
   const JobRecord& record = change.record;
   if (!IsHeld(record.job.state()) || record.lease_epoch != epoch) return absl::OkStatus();
   return EndFailedAttempt(change, failure, now);
-}
-
-absl::Status RequestCancel(JobChange& change, absl::Time now) {
-  v1::Job& job = change.record.job;
-  if (job.state() == v1::JOB_STATE_CANCELLED || (IsHeld(job.state()) && job.cancel_requested())) {
-    return absl::OkStatus();
-  }
-  if (!IsHeld(job.state())) {
-    // Terminal states have no such step in the table, which makes the error.
-    QUANTRY_RETURN_IF_ERROR(
-        ApplyTrigger(change, JobTrigger::kCancel, "cancelled by user", std::nullopt, now));
-    job.set_cancel_requested(true);
-    return absl::OkStatus();
-  }
-  job.set_cancel_requested(true);
-  job.set_state_reason("cancel requested; the trainer is being ended");
-  *job.mutable_update_time() = ToProto(now);
-  return absl::OkStatus();
 }
 
 }  // namespace quantry::server

@@ -19,8 +19,8 @@ namespace quantry::server {
 // runs them inside one store transaction; on an error nothing must be kept. `now` is wall time.
 
 // A new job in state QUEUED, with event number 1.
-JobChange SubmitJob(std::string id, const v1::JobSpec& spec, std::string model_blob,
-                    absl::Time now);
+JobChange SubmitJob(std::string id, std::string name_space, const v1::JobSpec& spec,
+                    std::string model_blob, absl::Time now);
 
 // Gives a QUEUED job to a worker: state LEASED, next attempt, next epoch.
 absl::Status LeaseJob(JobChange& change, absl::string_view worker_id, absl::string_view device,
@@ -50,10 +50,6 @@ absl::Status FinishAttempt(JobChange& change, const v1::FinishAttemptRequest& re
 // another lease by now or none.
 absl::Status LoseLease(JobChange& change, int64_t epoch, const v1::Failure& failure,
                        absl::Time now);
-
-// Ends a waiting job at once, notes the wish for one that a worker holds. A repeat and a job that
-// is CANCELLED already are fine; FAILED_PRECONDITION for one that ended otherwise.
-absl::Status RequestCancel(JobChange& change, absl::Time now);
 
 }  // namespace quantry::server
 

@@ -25,6 +25,11 @@ struct JobRecord {
   absl::Time queued_since;                   // entered QUEUED
   absl::Time attempt_start;                  // last lease
   absl::Duration run_time;                   // of ended attempts, from lease to end
+  // Grows with every renewal of the lease, where several servers share the store: each watches it
+  // on its own monotonic clock.
+  int64_t lease_beat = 0;
+  int32_t backoff = 0;             // failed attempts after which it waits, longer each time
+  int32_t uncounted_attempts = 0;  // of job.attempt(), those that max_attempts does not count
 };
 
 // One step in a job's life: its new record and the events to store with it.

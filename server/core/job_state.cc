@@ -45,6 +45,12 @@ absl::string_view JobTriggerName(JobTrigger trigger) {
       return "requeue";
     case JobTrigger::kCancel:
       return "cancel";
+    case JobTrigger::kPause:
+      return "pause";
+    case JobTrigger::kResume:
+      return "resume";
+    case JobTrigger::kRetry:
+      return "retry";
   }
   return "change";
 }

@@ -17,6 +17,9 @@ enum class JobTrigger {
   kFail,     // the attempt failed and there is no other
   kRequeue,  // the attempt was lost and there is another
   kCancel,   // cancelled, and no trainer works on it any more
+  kPause,    // put aside, and no trainer works on it any more
+  kResume,   // a client queues it again after a pause
+  kRetry,    // a client queues it again after its end
 };
 
 // One allowed step of the state machine.
@@ -27,7 +30,7 @@ struct JobTransition {
 };
 
 // The whole state machine: what is not here is refused.
-inline constexpr std::array<JobTransition, 10> kJobTransitions = {{
+inline constexpr std::array<JobTransition, 17> kJobTransitions = {{
     {v1::JOB_STATE_QUEUED, JobTrigger::kLease, v1::JOB_STATE_LEASED},
     {v1::JOB_STATE_QUEUED, JobTrigger::kCancel, v1::JOB_STATE_CANCELLED},
     {v1::JOB_STATE_LEASED, JobTrigger::kStart, v1::JOB_STATE_RUNNING},
@@ -38,6 +41,13 @@ inline constexpr std::array<JobTransition, 10> kJobTransitions = {{
     {v1::JOB_STATE_RUNNING, JobTrigger::kRequeue, v1::JOB_STATE_QUEUED},
     {v1::JOB_STATE_RUNNING, JobTrigger::kFail, v1::JOB_STATE_FAILED},
     {v1::JOB_STATE_RUNNING, JobTrigger::kCancel, v1::JOB_STATE_CANCELLED},
+    {v1::JOB_STATE_QUEUED, JobTrigger::kPause, v1::JOB_STATE_PAUSED},
+    {v1::JOB_STATE_LEASED, JobTrigger::kPause, v1::JOB_STATE_PAUSED},
+    {v1::JOB_STATE_RUNNING, JobTrigger::kPause, v1::JOB_STATE_PAUSED},
+    {v1::JOB_STATE_PAUSED, JobTrigger::kResume, v1::JOB_STATE_QUEUED},
+    {v1::JOB_STATE_PAUSED, JobTrigger::kCancel, v1::JOB_STATE_CANCELLED},
+    {v1::JOB_STATE_FAILED, JobTrigger::kRetry, v1::JOB_STATE_QUEUED},
+    {v1::JOB_STATE_CANCELLED, JobTrigger::kRetry, v1::JOB_STATE_QUEUED},
 }};
 
 // The state after `trigger`; FAILED_PRECONDITION with reason BAD_TRANSITION if the table has no
@@ -45,7 +55,7 @@ inline constexpr std::array<JobTransition, 10> kJobTransitions = {{
 absl::StatusOr<v1::JobState> NextJobState(v1::JobState from, JobTrigger trigger,
                                           absl::string_view job_name);
 
-// SUCCEEDED, FAILED or CANCELLED: nothing changes the job any more.
+// SUCCEEDED, FAILED or CANCELLED: nothing changes the job any more, but for a client's RetryJob.
 bool IsTerminal(v1::JobState state);
 
 // LEASED or RUNNING: a worker holds the job.

@@ -61,6 +61,7 @@ absl::Status ApplyTrigger(JobChange& change, JobTrigger trigger, std::string rea
   const v1::JobState from = job.state();
   QUANTRY_ASSIGN_OR_RETURN(const v1::JobState to, NextJobState(from, trigger, job.name()));
   if (IsHeld(from) && !IsHeld(to)) ClearLease(record, now);
+  if (!IsHeld(to)) job.set_pause_requested(false);
   job.set_state(to);
   job.set_state_reason(reason);
   *job.mutable_update_time() = ToProto(now);
@@ -87,6 +88,10 @@ absl::Status EndFailedAttempt(JobChange& change, const v1::Failure& given, absl:
   if (record.job.cancel_requested()) {
     return ApplyTrigger(change, JobTrigger::kCancel, "cancelled by user", std::nullopt, now);
   }
+  if (failure.kind() == v1::FAILURE_KIND_PREEMPTED) ++record.uncounted_attempts;
+  if (record.job.pause_requested() && failure.kind() != v1::FAILURE_KIND_USER) {
+    return ApplyTrigger(change, JobTrigger::kPause, "paused by user", std::nullopt, now);
+  }
   if (failure.kind() == v1::FAILURE_KIND_INFRASTRUCTURE) {
     const std::string worker = LeaseWorkerId(record);
     if (!absl::c_linear_search(record.crashed_workers, worker)) {
@@ -95,8 +100,16 @@ absl::Status EndFailedAttempt(JobChange& change, const v1::Failure& given, absl:
   }
   const int32_t max_attempts =
       record.job.spec().has_max_attempts() ? record.job.spec().max_attempts() : kDefaultMaxAttempts;
-  const std::string attempts = absl::StrCat("attempt ", record.job.attempt(), " of ", max_attempts);
-  if (ShouldRetry(failure.kind(), record.job.attempt(), max_attempts)) {
+  const int32_t counted = record.job.attempt() - record.uncounted_attempts;
+  if (failure.kind() == v1::FAILURE_KIND_PREEMPTED) {
+    record.backoff = 0;
+    return ApplyTrigger(change, JobTrigger::kRequeue,
+                        absl::StrCat("preempted (", failure.reason(), "): ", failure.message()),
+                        failure, now);
+  }
+  const std::string attempts = absl::StrCat("attempt ", counted, " of ", max_attempts);
+  if (ShouldRetry(failure.kind(), counted, max_attempts)) {
+    record.backoff = counted;
     return ApplyTrigger(change, JobTrigger::kRequeue,
                         absl::StrCat(attempts, " failed (", failure.reason(),
                                      "): ", failure.message(), "; it will be tried again"),

@@ -1,5 +1,7 @@
 #include "server/core/lease_table.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 namespace quantry::server {
@@ -7,7 +9,7 @@ namespace quantry::server {
 void LeaseTable::Grant(Entry entry, absl::Duration now) {
   absl::MutexLock lock(&mutex_);
   std::string id = entry.job_id;
-  leases_.insert_or_assign(std::move(id), Held{std::move(entry), now + lease_duration_});
+  leases_.insert_or_assign(std::move(id), Held{std::move(entry), now, now + lease_duration_});
 }
 
 bool LeaseTable::Renew(absl::string_view job_id, int64_t epoch, absl::Duration now) {
@@ -18,6 +20,44 @@ bool LeaseTable::Renew(absl::string_view job_id, int64_t epoch, absl::Duration n
   if (held.entry.epoch != epoch || held.deadline <= now) return false;
   held.deadline = now + lease_duration_;
   return true;
+}
+
+std::vector<StoredLease> LeaseTable::Observe(const std::vector<StoredLease>& stored,
+                                             absl::Duration now) {
+  absl::MutexLock lock(&mutex_);
+  std::vector<StoredLease> unknown;
+  std::set<absl::string_view> ids;
+  for (const StoredLease& lease : stored) {
+    ids.insert(lease.job_id);
+    const auto found = leases_.find(lease.job_id);
+    if (found == leases_.end() || found->second.entry.epoch < lease.epoch) {
+      unknown.push_back(lease);
+      continue;
+    }
+    Held& held = found->second;
+    if (held.entry.epoch != lease.epoch) continue;  // read before that was granted
+    if (held.beat.has_value() && *held.beat != lease.beat) {
+      held.deadline = std::max(held.deadline, now + lease_duration_);
+    }
+    held.beat = lease.beat;
+  }
+  std::erase_if(leases_, [&](const auto& entry) {
+    return entry.second.granted < now && !ids.contains(entry.first);
+  });
+  return unknown;
+}
+
+int64_t LeaseTable::Beat(absl::string_view job_id, int64_t epoch) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = leases_.find(job_id);
+  if (found == leases_.end() || found->second.entry.epoch != epoch) return 0;
+  return found->second.beat.value_or(0);
+}
+
+bool LeaseTable::Knows(absl::string_view job_id, int64_t epoch) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = leases_.find(job_id);
+  return found != leases_.end() && found->second.entry.epoch == epoch;
 }
 
 bool LeaseTable::IsLive(absl::string_view job_id, int64_t epoch, absl::Duration now) const {

@@ -14,9 +14,17 @@
 
 namespace quantry::server {
 
+// A lease as a shared store shows it.
+struct StoredLease {
+  std::string job_id;
+  int64_t epoch = 0;
+  int64_t beat = 0;  // grows with every renewal, by whatever server
+};
+
 // When the leases in the store run out, on monotonic time. Who holds a lease is in the store alone;
-// its deadline is here, because monotonic time means nothing after a restart: a server that starts
-// grants every stored lease a full duration again. Thread-safe.
+// its deadline is here, because monotonic time means nothing after a restart or on another machine:
+// a server that starts, or that sees a renewal by another server, gives the lease a full duration.
+// Thread-safe.
 class LeaseTable {
  public:
   struct Entry {
@@ -36,6 +44,18 @@ class LeaseTable {
   // run out already: it can't come back to life.
   bool Renew(absl::string_view job_id, int64_t epoch, absl::Duration now)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Takes note of what the store held when it was read, at `now`: a lease whose beat has changed
+  // since the last call has been renewed, one that is missing is over, unless it was granted since.
+  // Returns those that are not in the table yet.
+  std::vector<StoredLease> Observe(const std::vector<StoredLease>& stored, absl::Duration now)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The beat of the lease when it was last observed; 0 if it never was.
+  int64_t Beat(absl::string_view job_id, int64_t epoch) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Whether the lease is in the table, live or run out.
+  bool Knows(absl::string_view job_id, int64_t epoch) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Whether the lease has not run out at `now`.
   bool IsLive(absl::string_view job_id, int64_t epoch, absl::Duration now) const
@@ -59,7 +79,9 @@ class LeaseTable {
  private:
   struct Held {
     Entry entry;
+    absl::Duration granted;
     absl::Duration deadline;
+    std::optional<int64_t> beat = std::nullopt;
   };
 
   const absl::Duration lease_duration_;

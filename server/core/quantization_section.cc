@@ -55,9 +55,8 @@ void CheckQuantization(const v1::JobSpec& spec, Violations& violations) {
   }
   if (!UsesPact(*config) && HasPactOption(spec.pact())) violations.Add("spec.pact", pact_hint);
   if (config->pact_setting && HasPactOption(spec.pact())) {
-    violations.Add("spec.pact",
-                   absl::StrCat("must be left out: quant_config.pact_setting \"",
-                                *config->pact_setting, "\" says the same"));
+    violations.Add("spec.pact", absl::StrCat("must be left out: quant_config.pact_setting \"",
+                                             *config->pact_setting, "\" says the same"));
   }
 }
 

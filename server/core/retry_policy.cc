@@ -5,9 +5,7 @@
 namespace quantry::server {
 
 bool ShouldRetry(v1::FailureKind kind, int32_t attempt, int32_t max_attempts) {
-  const bool retriable =
-      kind == v1::FAILURE_KIND_INFRASTRUCTURE || kind == v1::FAILURE_KIND_PREEMPTED;
-  return retriable && attempt < max_attempts;
+  return kind == v1::FAILURE_KIND_INFRASTRUCTURE && attempt < max_attempts;
 }
 
 absl::Duration RetryDelay(int32_t attempt) {

@@ -10,8 +10,8 @@ namespace quantry::server {
 
 inline constexpr int32_t kDefaultMaxAttempts = 5;
 
-// Whether a job whose attempt number `attempt` (1-based) failed gets another: only failures that
-// are not the job's own (INFRASTRUCTURE, PREEMPTED), and at most `max_attempts` attempts in all.
+// Whether a job whose attempt number `attempt` (1-based, without those that were preempted, which
+// do not count) failed gets another: only after INFRASTRUCTURE, and at most `max_attempts` in all.
 bool ShouldRetry(v1::FailureKind kind, int32_t attempt, int32_t max_attempts);
 
 // How long a job waits after its failed attempt number `attempt`: 1, 2, 4, ... seconds, at most 60.

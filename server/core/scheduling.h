@@ -18,6 +18,8 @@ struct QueuedJob {
   int32_t priority = 0;     // larger first
   std::string device_kind;  // empty: any
   std::vector<std::string> crashed_workers;
+  int64_t lease_epoch = 0;    // of its last lease
+  int32_t backoff = 0;        // failed attempts after which it waits
   absl::Duration not_before;  // monotonic; after a failed attempt
 };
 

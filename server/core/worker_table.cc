@@ -11,6 +11,30 @@ void WorkerTable::Register(v1::RegisterWorkerRequest registration,
   workers_.insert_or_assign(std::move(id), Known{std::move(registration), heard});
 }
 
+void WorkerTable::Observe(const std::vector<StoredWorker>& stored, absl::Duration now) {
+  absl::MutexLock lock(&mutex_);
+  for (const StoredWorker& worker : stored) {
+    const std::string& id = worker.registration.worker_id();
+    const auto [found, added] = workers_.try_emplace(id, Known{worker.registration, std::nullopt});
+    Known& known = found->second;
+    if (known.beat.has_value() && *known.beat != worker.beat) {
+      known.heard = now;
+      known.registration = worker.registration;
+    }
+    known.beat = worker.beat;
+  }
+}
+
+bool WorkerTable::IsBeatDue(absl::string_view worker_id, absl::Duration now) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = workers_.find(worker_id);
+  if (found == workers_.end()) return false;
+  Known& known = found->second;
+  if (known.beaten.has_value() && now - *known.beaten < alive_for_ / 4) return false;
+  known.beaten = now;
+  return true;
+}
+
 bool WorkerTable::Touch(absl::string_view worker_id, absl::Duration now) {
   absl::MutexLock lock(&mutex_);
   const auto found = workers_.find(worker_id);

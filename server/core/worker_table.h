@@ -15,6 +15,12 @@
 
 namespace quantry::server {
 
+// A worker as the store shows it.
+struct StoredWorker {
+  v1::RegisterWorkerRequest registration;
+  int64_t beat = 0;  // grows with its signs of life, at whatever server
+};
+
 // The registered workers and when each was last heard of, on monotonic time. Thread-safe.
 class WorkerTable {
  public:
@@ -30,6 +36,15 @@ class WorkerTable {
   // store, which counts as dead until it is heard of.
   void Register(v1::RegisterWorkerRequest registration, std::optional<absl::Duration> heard)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Takes note of what a shared store holds at `now`: a worker whose beat has changed since the
+  // last call has been heard of by another server. The first call tells nothing of that.
+  void Observe(const std::vector<StoredWorker>& stored, absl::Duration now)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Whether a sign of life of the worker should be noted in the shared store now: it is not when
+  // that was done a short time ago, which this call notes.
+  bool IsBeatDue(absl::string_view worker_id, absl::Duration now) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Notes a sign of life. False if the worker is not registered.
   bool Touch(absl::string_view worker_id, absl::Duration now) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -48,6 +63,8 @@ class WorkerTable {
   struct Known {
     v1::RegisterWorkerRequest registration;
     std::optional<absl::Duration> heard;
+    std::optional<absl::Duration> beaten = std::nullopt;  // last noted in a shared store
+    std::optional<int64_t> beat = std::nullopt;           // as it was last observed there
   };
   bool IsAlive(const Known& known, absl::Duration now) const;
 

@@ -1,14 +1,9 @@
 #ifndef QUANTRY_SERVER_RPC_CONTROL_STATE_H_
 #define QUANTRY_SERVER_RPC_CONTROL_STATE_H_
 
-#include <map>
-#include <string>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "server/core/backoff_table.h"
 #include "server/core/lease_table.h"
 #include "server/core/scheduling.h"
 #include "server/core/worker_table.h"
@@ -34,33 +29,14 @@ class ControlState {
         leases(lease_duration),
         workers(lease_duration) {}
 
-  // A job waits until this monotonic time before its next attempt.
-  void SetNotBefore(const std::string& job_id, absl::Duration time) {
-    absl::MutexLock lock(&mutex_);
-    not_before_[job_id] = time;
-  }
-  void ClearNotBefore(const std::string& job_id) {
-    absl::MutexLock lock(&mutex_);
-    not_before_.erase(job_id);
-  }
-  // Zero if there is nothing to wait for.
-  absl::Duration NotBefore(const std::string& job_id) const {
-    absl::MutexLock lock(&mutex_);
-    const auto found = not_before_.find(job_id);
-    return found == not_before_.end() ? absl::ZeroDuration() : found->second;
-  }
-
   JobStore& jobs;
   BlobStore& blobs;
   const Clock& clock;
   LeaseTable leases;
   WorkerTable workers;
+  BackoffTable backoff;
   Notifier notifier;
   ServerMetrics metrics;
-
- private:
-  mutable absl::Mutex mutex_;
-  std::map<std::string, absl::Duration> not_before_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace quantry::server

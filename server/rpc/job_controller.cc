@@ -14,6 +14,8 @@
 #include "server/core/error_details.h"
 #include "server/core/job_lifecycle.h"
 #include "server/core/job_state.h"
+#include "server/core/job_verbs.h"
+#include "server/core/namespace.h"
 #include "server/core/onnx_check.h"
 #include "server/core/spec_validation.h"
 #include "server/rpc/job_requests.h"
@@ -23,6 +25,7 @@ namespace {
 
 constexpr int kEventBatch = 256;
 constexpr std::chrono::seconds kCancelCheck(1);
+constexpr int kPurgeBatch = 100;
 constexpr char kFloatModel[] = "model.float.onnx";
 
 // The spec's hash, the same for equal specs (map entries are sorted).
@@ -50,17 +53,20 @@ absl::Status WatchCancelled() { return absl::CancelledError("the watcher went aw
 
 absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& request) {
   QUANTRY_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
+  QUANTRY_ASSIGN_OR_RETURN(std::string name_space, ResolveNamespace(request.namespace_()));
   QUANTRY_RETURN_IF_ERROR(ValidateJobSpec(request.spec()));
   QUANTRY_ASSIGN_OR_RETURN(std::string model_blob, ResolveModel(request.spec().model()));
   const absl::Time now = state_.clock.Now();
-  JobChange job = SubmitJob(ids_.Next(now), request.spec(), std::move(model_blob), now);
+  JobChange job = SubmitJob(ids_.Next(now), name_space, request.spec(), std::move(model_blob), now);
   if (request.validate_only()) {
     job.record.job.clear_name();
     return std::move(job.record.job);
   }
   std::optional<JobStore::RequestKey> key;
   if (!request.request_id().empty()) {
-    key = JobStore::RequestKey{request.request_id(), SpecHash(request.spec())};
+    // Ids of one namespace mean nothing in another.
+    key = JobStore::RequestKey{absl::StrCat(name_space, "/", request.request_id()),
+                               SpecHash(request.spec())};
   }
   QUANTRY_ASSIGN_OR_RETURN(const JobRecord stored, state_.jobs.Create(job, key));
   const bool repeat = stored.id != job.record.id;
@@ -68,6 +74,15 @@ absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& req
                v1::Mode_Name(stored.job.spec().mode()), stored.job.spec().priority(), repeat);
   state_.notifier.Notify(kQueueTopic);
   return Present(stored);
+}
+
+absl::StatusOr<std::string> JobController::ResolveNamespace(const std::string& given) const {
+  if (given.empty()) return std::string(kDefaultNamespace);
+  if (IsNamespace(given)) return given;
+  return BadRequestError(
+      "INVALID_NAMESPACE",
+      {{"namespace",
+        absl::StrCat("is '", given.substr(0, 80), "'; allowed: [a-z][a-z0-9-]{0,62}, or empty")}});
 }
 
 absl::StatusOr<std::string> JobController::ResolveModel(const v1::ModelSource& source) {
@@ -120,13 +135,16 @@ absl::Status JobController::CheckWeightsBlob(const std::string& sha256) {
 absl::StatusOr<v1::Job> JobController::Present(const JobRecord& record) {
   v1::Job job = record.job;
   if (job.state() != v1::JOB_STATE_QUEUED) return job;
-  const QueuedJob queued{.id = record.id,
-                         .priority = job.spec().priority(),
-                         .device_kind = job.spec().resources().device_kind(),
-                         .crashed_workers = record.crashed_workers,
-                         .not_before = state_.NotBefore(record.id)};
-  QUANTRY_ASSIGN_OR_RETURN(const int64_t ahead, state_.jobs.CountAhead(queued.priority, queued.id));
   const absl::Duration now = state_.clock.Monotonic();
+  const QueuedJob queued{
+      .id = record.id,
+      .priority = job.spec().priority(),
+      .device_kind = job.spec().resources().device_kind(),
+      .crashed_workers = record.crashed_workers,
+      .lease_epoch = record.lease_epoch,
+      .backoff = record.backoff,
+      .not_before = state_.backoff.NotBefore(record.id, record.lease_epoch, record.backoff, now)};
+  QUANTRY_ASSIGN_OR_RETURN(const int64_t ahead, state_.jobs.CountAhead(queued.priority, queued.id));
   const std::string wait = ExplainWait(queued, ahead, state_.workers.Alive(now), now);
   job.set_queue_position(static_cast<int32_t>(ahead + 1));
   job.set_state_reason(job.attempt() == 0 ? wait : absl::StrCat(job.state_reason(), "; ", wait));
@@ -140,14 +158,14 @@ absl::StatusOr<v1::Job> JobController::GetJob(const v1::GetJobRequest& request) 
 }
 
 absl::StatusOr<v1::ListJobsResponse> JobController::ListJobs(const v1::ListJobsRequest& request) {
-  QUANTRY_ASSIGN_OR_RETURN(JobStore::Query query, ParseListRequest(request));
+  QUANTRY_ASSIGN_OR_RETURN(JobQuery query, ParseListRequest(request));
   const int page_size = query.limit;
   ++query.limit;  // one more than asked for tells whether there is another page
   QUANTRY_ASSIGN_OR_RETURN(std::vector<JobRecord> records, state_.jobs.List(query));
   v1::ListJobsResponse response;
   if (static_cast<int>(records.size()) > page_size) {
     records.pop_back();
-    response.set_next_page_token(MakePageToken(records.back().id));
+    response.set_next_page_token(MakePageToken(request, query.order, records.back()));
   }
   for (const JobRecord& record : records) {
     QUANTRY_ASSIGN_OR_RETURN(*response.add_jobs(), Present(record));
@@ -157,23 +175,58 @@ absl::StatusOr<v1::ListJobsResponse> JobController::ListJobs(const v1::ListJobsR
   return response;
 }
 
-absl::StatusOr<v1::Job> JobController::CancelJob(const v1::CancelJobRequest& request) {
-  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.name(), "name"));
+absl::StatusOr<v1::Job> JobController::Apply(const std::string& name, const char* verb,
+                                             Verb apply) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name, "name"));
   const absl::Time now = state_.clock.Now();
-  bool ended = false;
-  absl::StatusOr<JobRecord> record = state_.jobs.Update(id, [&](JobChange& change) {
-    const absl::Status status = RequestCancel(change, now);
-    ended = !change.events.empty();
+  bool moved = false;
+  const absl::StatusOr<JobRecord> record = state_.jobs.Update(id, [&](JobChange& change) {
+    const absl::Status status = apply(change, now);
+    moved = !change.events.empty();
     return status;
   });
   QUANTRY_RETURN_IF_ERROR(record.status());
-  spdlog::info("cancel requested job={} state={}", id, JobStateName(record->job.state()));
-  if (ended) {
-    state_.ClearNotBefore(id);
-    state_.metrics.RecordJobEnd(record->job);
-  }
+  spdlog::info("job {} job={} state={}", verb, id, JobStateName(record->job.state()));
+  if (moved && IsTerminal(record->job.state())) state_.metrics.RecordJobEnd(record->job);
+  if (moved) state_.backoff.Forget(id);
   state_.notifier.Notify(id);
+  if (record->job.state() == v1::JOB_STATE_QUEUED) state_.notifier.Notify(kQueueTopic);
   return Present(*record);
+}
+
+absl::StatusOr<v1::Job> JobController::CancelJob(const v1::CancelJobRequest& request) {
+  return Apply(request.name(), "cancel", RequestCancel);
+}
+
+absl::StatusOr<v1::Job> JobController::PauseJob(const v1::PauseJobRequest& request) {
+  return Apply(request.name(), "pause", RequestPause);
+}
+
+absl::StatusOr<v1::Job> JobController::ResumeJob(const v1::ResumeJobRequest& request) {
+  return Apply(request.name(), "resume", RequestResume);
+}
+
+absl::StatusOr<v1::Job> JobController::RetryJob(const v1::RetryJobRequest& request) {
+  return Apply(request.name(), "retry", RequestRetry);
+}
+
+absl::StatusOr<v1::Job> JobController::DeleteJob(const v1::DeleteJobRequest& request) {
+  return Apply(request.name(), "delete", [this](JobChange& change, absl::Time now) {
+    return RequestDelete(change, retention_, now);
+  });
+}
+
+absl::StatusOr<v1::Job> JobController::UndeleteJob(const v1::UndeleteJobRequest& request) {
+  return Apply(request.name(), "undelete", RequestUndelete);
+}
+
+void JobController::Purge() {
+  const auto purged = state_.jobs.Purge(state_.clock.Now(), kPurgeBatch);
+  if (!purged.ok()) {
+    spdlog::error("purge failed error=\"{}\"", purged.status().ToString());
+    return;
+  }
+  for (const std::string& id : *purged) spdlog::info("job purged job={}", id);
 }
 
 absl::Status JobController::WatchJob(const v1::WatchJobRequest& request,
@@ -191,14 +244,16 @@ absl::Status JobController::WatchJob(const v1::WatchJobRequest& request,
     return absl::OkStatus();
   }
   Notifier::Subscription subscription(state_.notifier, id);
+  bool ended = false;  // the last event sent was one to a terminal state
   while (!state_.notifier.IsShutdown()) {
     QUANTRY_ASSIGN_OR_RETURN(const auto events, state_.jobs.Events(id, after, kEventBatch));
     for (const v1::Event& event : events) {
       if (!send(event)) return WatchCancelled();
       after = event.sequence();
-      if (IsTerminal(event.state_change().state())) return absl::OkStatus();
+      ended = IsTerminal(event.state_change().state());
     }
     if (events.size() == kEventBatch) continue;
+    if (ended) return absl::OkStatus();  // and nobody has tried it again since
     while (!subscription.Wait(kCancelCheck)) {
       if (is_cancelled()) return WatchCancelled();
     }

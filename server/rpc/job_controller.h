@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "quantry/v1/job_service.pb.h"
 #include "server/core/job_id.h"
+#include "server/core/job_record.h"
 #include "server/rpc/control_state.h"
 
 namespace quantry::server {
@@ -16,13 +17,22 @@ namespace quantry::server {
 // job_service.proto names. Thread-safe.
 class JobController {
  public:
-  // `state` must outlive this.
-  JobController(ControlState& state, uint64_t seed) : state_(state), ids_(seed) {}
+  // `state` must outlive this. `retention`: how long deleted jobs are kept.
+  JobController(ControlState& state, absl::Duration retention, uint64_t seed)
+      : state_(state), retention_(retention), ids_(seed) {}
 
   absl::StatusOr<v1::Job> CreateJob(const v1::CreateJobRequest& request);
   absl::StatusOr<v1::Job> GetJob(const v1::GetJobRequest& request);
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
   absl::StatusOr<v1::Job> CancelJob(const v1::CancelJobRequest& request);
+  absl::StatusOr<v1::Job> PauseJob(const v1::PauseJobRequest& request);
+  absl::StatusOr<v1::Job> ResumeJob(const v1::ResumeJobRequest& request);
+  absl::StatusOr<v1::Job> RetryJob(const v1::RetryJobRequest& request);
+  absl::StatusOr<v1::Job> DeleteJob(const v1::DeleteJobRequest& request);
+  absl::StatusOr<v1::Job> UndeleteJob(const v1::UndeleteJobRequest& request);
+
+  // Removes deleted jobs whose purge_time has come. Call now and then.
+  void Purge();
 
   // Sends the job's events after request.after_sequence to `send`, then new ones as they come,
   // until the terminal one. CANCELLED if `send` returns false or `is_cancelled` true; UNAVAILABLE
@@ -32,6 +42,12 @@ class JobController {
                         absl::FunctionRef<bool()> is_cancelled);
 
  private:
+  using Verb = absl::FunctionRef<absl::Status(JobChange&, absl::Time now)>;
+
+  // Applies a client's wish to the job `name` and tells who must know.
+  absl::StatusOr<v1::Job> Apply(const std::string& name, const char* verb, Verb change);
+
+  absl::StatusOr<std::string> ResolveNamespace(const std::string& given) const;
   // The SHA-256 of the file that the job starts from, a model or a builtin model's weights; empty
   // for a builtin model without.
   absl::StatusOr<std::string> ResolveModel(const v1::ModelSource& source);
@@ -42,6 +58,7 @@ class JobController {
   absl::StatusOr<v1::Job> Present(const JobRecord& record);
 
   ControlState& state_;
+  const absl::Duration retention_;
   JobIdGenerator ids_;
 };
 

@@ -1,13 +1,22 @@
 #include "server/rpc/job_requests.h"
 
+#include <optional>
 #include <set>
+#include <tuple>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/sha256.h"
+#include "common/status_macros.h"
 #include "server/core/error_details.h"
+#include "server/core/job_filter.h"
 #include "server/core/job_id.h"
+#include "server/core/namespace.h"
 #include "server/core/violations.h"
 
 namespace quantry::server {
@@ -15,7 +24,7 @@ namespace {
 
 constexpr int kDefaultPageSize = 50;
 constexpr int kMaxPageSize = 1000;
-constexpr char kTokenPrefix[] = "1/";  // the token's format
+constexpr char kTokenFormat[] = "2";
 
 bool IsUuid4(const std::string& text) {
   constexpr absl::string_view kForm = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
@@ -36,9 +45,55 @@ bool IsUuid4(const std::string& text) {
   return true;
 }
 
-absl::Status Reserved(absl::string_view field) {
-  return MakeError(absl::StatusCode::kUnimplemented, "FIELD_UNIMPLEMENTED",
-                   absl::StrCat(field, " comes with a later release; leave it empty"));
+// What of a request its page tokens hold good for.
+std::string Fingerprint(const v1::ListJobsRequest& request) {
+  v1::ListJobsRequest rest = request;
+  rest.clear_page_token();
+  rest.clear_page_size();
+  return Sha256Hex(rest.SerializeAsString()).substr(0, 16);
+}
+
+// The value that orders jobs by `field`, in a job.
+int64_t OrderNumber(JobField field, const v1::Job& job) {
+  switch (field) {
+    case JobField::kPriority:
+      return job.spec().priority();
+    case JobField::kUpdateTime:
+      return absl::ToUnixMicros(FromProto(job.update_time()));
+    case JobField::kEndTime:
+      return job.has_end_time() ? absl::ToUnixMicros(FromProto(job.end_time())) : 0;
+    default:
+      return 0;
+  }
+}
+
+// "2/FINGERPRINT/ID/NUMBER/TEXT".
+std::optional<JobQuery::After> ReadPageToken(const v1::ListJobsRequest& request) {
+  std::string token;
+  if (!absl::WebSafeBase64Unescape(request.page_token(), &token)) return std::nullopt;
+  const std::vector<std::string> parts = absl::StrSplit(token, absl::MaxSplits('/', 4));
+  JobQuery::After after;
+  if (parts.size() != 5 || parts[0] != kTokenFormat || parts[1] != Fingerprint(request) ||
+      !ParseJobName(JobName(parts[2]), "page_token").ok() ||
+      !absl::SimpleAtoi(parts[3], &after.number)) {
+    return std::nullopt;
+  }
+  after.id = parts[2];
+  after.text = parts[4];
+  return after;
+}
+
+void ReadStates(const v1::ListJobsRequest& request, JobQuery& query, Violations& violations) {
+  // Each once and in order, whatever was sent: what is kept per query must not grow with requests.
+  const std::set<int> states(request.states().begin(), request.states().end());
+  for (const int state : states) {
+    if (v1::JobState_IsValid(state) && state != v1::JOB_STATE_UNSPECIFIED) {
+      query.states.push_back(static_cast<v1::JobState>(state));
+      continue;
+    }
+    violations.Require(false, "states", state, "the states of enum JobState");
+    break;  // an answer must not grow with what is wrong
+  }
 }
 
 }  // namespace
@@ -50,43 +105,46 @@ absl::Status CheckRequestId(const std::string& request_id) {
                                                       "'; allowed: a UUID4, or empty")}});
 }
 
-absl::StatusOr<JobStore::Query> ParseListRequest(const v1::ListJobsRequest& request) {
-  if (!request.filter().empty()) return Reserved("filter");
-  if (!request.order_by().empty()) return Reserved("order_by");
+absl::StatusOr<JobQuery> ParseListRequest(const v1::ListJobsRequest& request) {
   Violations violations;
-  JobStore::Query query;
+  JobQuery query;
   violations.Require(request.page_size() >= 0 && request.page_size() <= kMaxPageSize, "page_size",
                      request.page_size(), absl::StrCat("0 to ", kMaxPageSize));
   query.limit = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
-  // Each once and in order, whatever was sent: what is kept per query must not grow with requests.
-  const std::set<int> states(request.states().begin(), request.states().end());
-  for (const int state : states) {
-    if (v1::JobState_IsValid(state) && state != v1::JOB_STATE_UNSPECIFIED) {
-      query.states.push_back(static_cast<v1::JobState>(state));
-      continue;
-    }
-    violations.Require(false, "states", state, "the states of enum JobState");
-    break;  // an answer must not grow with what is wrong
+  ReadStates(request, query, violations);
+  query.show_deleted = request.show_deleted();
+  if (!request.namespace_().empty()) {
+    violations.Require(IsNamespace(request.namespace_()), "namespace",
+                       absl::StrCat("'", request.namespace_().substr(0, 80), "'"),
+                       "[a-z][a-z0-9-]{0,62}, or empty");
+    query.namespaces = {request.namespace_()};
   }
   if (!request.page_token().empty()) {
-    std::string token;
-    absl::string_view id;
-    if (absl::WebSafeBase64Unescape(request.page_token(), &token)) {
-      id = absl::string_view(token);
-      if (!absl::ConsumePrefix(&id, kTokenPrefix)) id = {};
-    }
-    if (ParseJobName(JobName(id), "page_token").ok()) {
-      query.before_id = std::string(id);
-    } else {
-      violations.Add("page_token", "is not one that ListJobs gave; leave it empty to start anew");
+    query.after = ReadPageToken(request);
+    if (!query.after.has_value()) {
+      violations.Add(
+          "page_token",
+          "is not one that ListJobs gave for this request; leave it empty to start anew");
     }
   }
-  if (absl::Status status = violations.ToStatus("INVALID_REQUEST"); !status.ok()) return status;
+  QUANTRY_RETURN_IF_ERROR(violations.ToStatus("INVALID_REQUEST"));
+  if (!request.filter().empty()) {
+    QUANTRY_ASSIGN_OR_RETURN(query.filter, ParseJobFilter(request.filter()));
+  }
+  if (!request.order_by().empty()) {
+    QUANTRY_ASSIGN_OR_RETURN(query.order, ParseJobOrder(request.order_by()));
+  }
   return query;
 }
 
-std::string MakePageToken(const std::string& last_id) {
-  return absl::WebSafeBase64Escape(absl::StrCat(kTokenPrefix, last_id));
+std::string MakePageToken(const v1::ListJobsRequest& request, const JobOrder& order,
+                          const JobRecord& last) {
+  const std::string text =
+      order.field == JobField::kDisplayName ? last.job.spec().display_name() : "";
+  return absl::WebSafeBase64Escape(
+      absl::StrJoin(std::make_tuple(absl::string_view(kTokenFormat), Fingerprint(request), last.id,
+                                    OrderNumber(order.field, last.job), text),
+                    "/"));
 }
 
 }  // namespace quantry::server

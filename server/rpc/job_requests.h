@@ -6,7 +6,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "quantry/v1/job_service.pb.h"
-#include "server/store/job_store.h"
+#include "server/core/job_query.h"
+#include "server/core/job_record.h"
 
 namespace quantry::server {
 
@@ -16,11 +17,12 @@ namespace quantry::server {
 // case); INVALID_ARGUMENT otherwise.
 absl::Status CheckRequestId(const std::string& request_id);
 
-// INVALID_ARGUMENT for a wrong page size, token or state; UNIMPLEMENTED for filter and order_by.
-absl::StatusOr<JobStore::Query> ParseListRequest(const v1::ListJobsRequest& request);
+// INVALID_ARGUMENT for a wrong page size, token, state, namespace, filter or order.
+absl::StatusOr<JobQuery> ParseListRequest(const v1::ListJobsRequest& request);
 
-// The token of the page that follows the job with this id.
-std::string MakePageToken(const std::string& last_id);
+// The token of the page that follows this job in `order`; good for the same request only.
+std::string MakePageToken(const v1::ListJobsRequest& request, const JobOrder& order,
+                          const JobRecord& last);
 
 }  // namespace quantry::server
 

@@ -38,24 +38,34 @@ grpc::Status JobService::WatchJob(grpc::ServerContext* context, const v1::WatchJ
   });
 }
 
-grpc::Status JobService::Later(const std::string& method) {
-  return RunCall(metrics_, method, [&] { return LaterRelease(method); });
+grpc::Status JobService::PauseJob(grpc::ServerContext*, const v1::PauseJobRequest* request,
+                                  v1::Job* response) {
+  return RunUnary(metrics_, "JobService/PauseJob", response,
+                  [&] { return controller_.PauseJob(*request); });
 }
 
-grpc::Status JobService::PauseJob(grpc::ServerContext*, const v1::PauseJobRequest*, v1::Job*) {
-  return Later("JobService/PauseJob");
+grpc::Status JobService::ResumeJob(grpc::ServerContext*, const v1::ResumeJobRequest* request,
+                                   v1::Job* response) {
+  return RunUnary(metrics_, "JobService/ResumeJob", response,
+                  [&] { return controller_.ResumeJob(*request); });
 }
 
-grpc::Status JobService::ResumeJob(grpc::ServerContext*, const v1::ResumeJobRequest*, v1::Job*) {
-  return Later("JobService/ResumeJob");
+grpc::Status JobService::RetryJob(grpc::ServerContext*, const v1::RetryJobRequest* request,
+                                  v1::Job* response) {
+  return RunUnary(metrics_, "JobService/RetryJob", response,
+                  [&] { return controller_.RetryJob(*request); });
 }
 
-grpc::Status JobService::RetryJob(grpc::ServerContext*, const v1::RetryJobRequest*, v1::Job*) {
-  return Later("JobService/RetryJob");
+grpc::Status JobService::DeleteJob(grpc::ServerContext*, const v1::DeleteJobRequest* request,
+                                   v1::Job* response) {
+  return RunUnary(metrics_, "JobService/DeleteJob", response,
+                  [&] { return controller_.DeleteJob(*request); });
 }
 
-grpc::Status JobService::DeleteJob(grpc::ServerContext*, const v1::DeleteJobRequest*, v1::Job*) {
-  return Later("JobService/DeleteJob");
+grpc::Status JobService::UndeleteJob(grpc::ServerContext*, const v1::UndeleteJobRequest* request,
+                                     v1::Job* response) {
+  return RunUnary(metrics_, "JobService/UndeleteJob", response,
+                  [&] { return controller_.UndeleteJob(*request); });
 }
 
 }  // namespace quantry::server

@@ -31,10 +31,10 @@ class JobService final : public v1::JobService::Service {
                         v1::Job* response) override;
   grpc::Status DeleteJob(grpc::ServerContext* context, const v1::DeleteJobRequest* request,
                          v1::Job* response) override;
+  grpc::Status UndeleteJob(grpc::ServerContext* context, const v1::UndeleteJobRequest* request,
+                           v1::Job* response) override;
 
  private:
-  grpc::Status Later(const std::string& method);
-
   JobController& controller_;
   ServerMetrics& metrics_;
 };

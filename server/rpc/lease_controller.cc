@@ -23,7 +23,7 @@ namespace {
 constexpr int kCandidates = 64;
 constexpr absl::Duration kMaxWait = absl::Seconds(60);
 constexpr std::chrono::milliseconds kPollSlice(1000);
-constexpr int kLoadPage = 500;
+constexpr char kLeaseExpired[] = "LEASE_EXPIRED";
 
 v1::Failure MakeFailure(v1::FailureKind kind, const std::string& reason,
                         const std::string& message) {
@@ -47,19 +47,20 @@ v1::AcquireLeaseResponse LeaseAnswer(const JobRecord& record) {
 
 }  // namespace
 
-absl::Status LeaseController::Load() {
-  QUANTRY_ASSIGN_OR_RETURN(std::vector<v1::RegisterWorkerRequest> workers, state_.jobs.Workers());
-  for (v1::RegisterWorkerRequest& worker : workers) {
-    state_.workers.Register(std::move(worker), std::nullopt);
+absl::Status LeaseController::Load() { return Observe(); }
+
+absl::Status LeaseController::Observe() {
+  const absl::Duration now = state_.clock.Monotonic();
+  QUANTRY_ASSIGN_OR_RETURN(const std::vector<StoredWorker> workers, state_.jobs.Workers());
+  state_.workers.Observe(workers, now);
+  QUANTRY_ASSIGN_OR_RETURN(const std::vector<StoredLease> leases, state_.jobs.Leases());
+  for (const StoredLease& lease : state_.leases.Observe(leases, now)) {
+    const absl::StatusOr<JobRecord> record = state_.jobs.Get(lease.job_id);
+    if (absl::IsNotFound(record.status())) continue;
+    QUANTRY_RETURN_IF_ERROR(record.status());
+    if (IsHeld(record->job.state())) StartLease(*record);
   }
-  JobStore::Query query{.states = {v1::JOB_STATE_LEASED, v1::JOB_STATE_RUNNING},
-                        .limit = kLoadPage};
-  while (true) {
-    QUANTRY_ASSIGN_OR_RETURN(const std::vector<JobRecord> held, state_.jobs.List(query));
-    for (const JobRecord& record : held) StartLease(record);
-    if (static_cast<int>(held.size()) < kLoadPage) return absl::OkStatus();
-    query.before_id = held.back().id;
-  }
+  return absl::OkStatus();
 }
 
 void LeaseController::StartLease(const JobRecord& record) {
@@ -78,6 +79,11 @@ void LeaseController::StartLease(const JobRecord& record) {
                       now);
 }
 
+absl::Status LeaseController::LookFor(const std::string& job_id, const v1::Lease& lease) {
+  const bool known = !state_.jobs.IsShared() || state_.leases.Knows(job_id, lease.epoch());
+  return known ? absl::OkStatus() : Observe();
+}
+
 absl::StatusOr<v1::RegisterWorkerResponse> LeaseController::RegisterWorker(
     const v1::RegisterWorkerRequest& request) {
   QUANTRY_RETURN_IF_ERROR(CheckRegistration(request));
@@ -92,7 +98,11 @@ absl::StatusOr<v1::RegisterWorkerResponse> LeaseController::RegisterWorker(
 }
 
 absl::Status LeaseController::Touch(const std::string& worker_id) {
-  if (state_.workers.Touch(worker_id, state_.clock.Monotonic())) return absl::OkStatus();
+  const absl::Duration now = state_.clock.Monotonic();
+  if (state_.workers.Touch(worker_id, now)) {
+    const bool tell = state_.jobs.IsShared() && state_.workers.IsBeatDue(worker_id, now);
+    return tell ? state_.jobs.BeatWorker(worker_id) : absl::OkStatus();
+  }
   return MakeError(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
                    absl::StrCat("worker '", worker_id.substr(0, 80),
                                 "' is not registered; call RegisterWorker first"));
@@ -155,7 +165,7 @@ LeaseController::OptionalLease LeaseController::TryAcquire(const std::string& wo
     // It was leased or cancelled since the queue was read: choose again.
     if (ErrorReason(record.status()) == "BAD_TRANSITION") continue;
     QUANTRY_RETURN_IF_ERROR(record.status());
-    state_.ClearNotBefore(*id);
+    state_.backoff.Forget(*id);
     StartLease(*record);
     state_.metrics.RecordQueueWait(waited);
     state_.notifier.Notify(*id);
@@ -167,6 +177,7 @@ LeaseController::OptionalLease LeaseController::TryAcquire(const std::string& wo
 
 LeaseController::OptionalLease LeaseController::RedeliverLease(const std::string& worker_id,
                                                                const std::string& device_id) {
+  if (state_.jobs.IsShared()) QUANTRY_RETURN_IF_ERROR(Observe());
   const auto held = state_.leases.HeldBy(worker_id, device_id);
   if (!held.has_value()) return std::nullopt;
   QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(held->job_id));
@@ -189,8 +200,10 @@ absl::StatusOr<std::optional<std::string>> LeaseController::ClaimJob(
       std::vector<QueuedJob> queue,
       state_.jobs.Queued(device_kind, kCandidates + static_cast<int>(claims_.size())));
   std::erase_if(queue, [&](const QueuedJob& job) { return claims_.contains(job.id); });
-  for (QueuedJob& job : queue) job.not_before = state_.NotBefore(job.id);
   const absl::Duration now = state_.clock.Monotonic();
+  for (QueuedJob& job : queue) {
+    job.not_before = state_.backoff.NotBefore(job.id, job.lease_epoch, job.backoff, now);
+  }
   const auto chosen = ChooseJob(queue, worker_id, device_kind, state_.workers.Alive(now), now);
   if (!chosen.has_value()) return std::nullopt;
   claims_.insert(queue[*chosen].id);
@@ -203,12 +216,17 @@ absl::StatusOr<v1::HeartbeatResponse> LeaseController::Heartbeat(
   v1::HeartbeatResponse response;
   if (!request.has_lease()) return response;
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.lease().job(), "lease.job"));
+  QUANTRY_RETURN_IF_ERROR(LookFor(id, request.lease()));
   QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
   QUANTRY_RETURN_IF_ERROR(CheckFence(record, request.lease(), request.worker_id()));
   if (!state_.leases.Renew(id, request.lease().epoch(), state_.clock.Monotonic())) {
     return LeaseRanOut(request.lease());
   }
+  if (state_.jobs.IsShared()) {
+    QUANTRY_RETURN_IF_ERROR(state_.jobs.BeatLease(id, request.lease().epoch()));
+  }
   response.set_cancel(record.job.cancel_requested());
+  response.set_yield(record.job.pause_requested() && !record.job.cancel_requested());
   return response;
 }
 
@@ -216,6 +234,7 @@ absl::StatusOr<v1::ReportEventsResponse> LeaseController::ReportEvents(
     const v1::ReportEventsRequest& request) {
   QUANTRY_RETURN_IF_ERROR(Touch(request.worker_id()));
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.lease().job(), "lease.job"));
+  QUANTRY_RETURN_IF_ERROR(LookFor(id, request.lease()));
   QUANTRY_RETURN_IF_ERROR(CheckCheckpointBlobs(state_.blobs, request.events()));
   const absl::Time now = state_.clock.Now();
   const auto record = state_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
@@ -236,6 +255,7 @@ absl::StatusOr<v1::FinishAttemptResponse> LeaseController::FinishAttempt(
     const v1::FinishAttemptRequest& request) {
   QUANTRY_RETURN_IF_ERROR(Touch(request.worker_id()));
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.lease().job(), "lease.job"));
+  QUANTRY_RETURN_IF_ERROR(LookFor(id, request.lease()));
   QUANTRY_RETURN_IF_ERROR(CheckArtifacts(state_.blobs, request));
   const absl::Time now = state_.clock.Now();
   const int64_t epoch = request.lease().epoch();
@@ -258,9 +278,17 @@ absl::StatusOr<v1::FinishAttemptResponse> LeaseController::FinishAttempt(
 
 void LeaseController::Sweep() {
   const absl::Duration now = state_.clock.Monotonic();
+  state_.backoff.Prune(now);
+  if (state_.jobs.IsShared()) {
+    // Without the store nothing is known of other servers' leases: none must be ended.
+    if (const absl::Status status = Observe(); !status.ok()) {
+      spdlog::error("leases could not be read error=\"{}\"", status.ToString());
+      return;
+    }
+  }
   for (const LeaseTable::Entry& entry : state_.leases.Expired(now)) {
     const absl::Status status = LoseLease(
-        entry, MakeFailure(v1::FAILURE_KIND_INFRASTRUCTURE, "LEASE_EXPIRED",
+        entry, MakeFailure(v1::FAILURE_KIND_INFRASTRUCTURE, kLeaseExpired,
                            absl::StrCat("lease expired: ", WorkerName(entry.worker_id),
                                         " was not heard of for ",
                                         absl::FormatDuration(state_.leases.lease_duration()))));
@@ -287,13 +315,20 @@ absl::Status LeaseController::LoseLease(const LeaseTable::Entry& entry,
                                         const v1::Failure& failure) {
   const absl::Time now = state_.clock.Now();
   bool lost = false;
+  bool renewed = false;
   const auto record = state_.jobs.Update(entry.job_id, [&](JobChange& change) -> absl::Status {
+    lost = false;
+    // Another server may have renewed it since the store was observed.
+    renewed = failure.reason() == kLeaseExpired && change.record.lease_epoch == entry.epoch &&
+              change.record.lease_beat != state_.leases.Beat(entry.job_id, entry.epoch);
+    if (renewed) return absl::OkStatus();
     QUANTRY_RETURN_IF_ERROR(quantry::server::LoseLease(change, entry.epoch, failure, now));
     lost = !change.events.empty();
     if (lost) BackOff(change.record);
     return absl::OkStatus();
   });
   QUANTRY_RETURN_IF_ERROR(record.status());
+  if (renewed) return absl::OkStatus();
   if (!lost) {
     state_.leases.Release(entry.job_id, entry.epoch);
     return absl::OkStatus();
@@ -306,7 +341,7 @@ absl::Status LeaseController::LoseLease(const LeaseTable::Entry& entry,
 
 void LeaseController::BackOff(const JobRecord& record) {
   if (record.job.state() != v1::JOB_STATE_QUEUED) return;
-  state_.SetNotBefore(record.id, state_.clock.Monotonic() + RetryDelay(record.job.attempt()));
+  state_.backoff.NotBefore(record.id, record.lease_epoch, record.backoff, state_.clock.Monotonic());
 }
 
 void LeaseController::AfterAttempt(const JobRecord& record, int64_t epoch,

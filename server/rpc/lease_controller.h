@@ -51,6 +51,10 @@ class LeaseController {
   using OptionalLease = absl::StatusOr<std::optional<v1::AcquireLeaseResponse>>;
 
   absl::Status Touch(const std::string& worker_id);
+  // Takes note of the workers and leases in the store, which other servers may have changed.
+  absl::Status Observe();
+  // Looks for a lease that another server may have given, before a call under it is judged.
+  absl::Status LookFor(const std::string& job_id, const v1::Lease& lease);
   // Runs `body` while no other call acts for the device; ABORTED if `call` is not the newest.
   OptionalLease InTurn(DeviceTurns::Call& call, absl::FunctionRef<OptionalLease()> body);
   // The next job that fits, if there is one. The device must hold no lease.
@@ -63,8 +67,8 @@ class LeaseController {
                                                       const std::string& device_kind)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status LoseLease(const LeaseTable::Entry& entry, const v1::Failure& failure);
-  // Makes a job that was just queued again wait. Runs before that is stored, so that no worker can
-  // take the job in between.
+  // Begins the wait of a job that was just queued again after a failure. Runs before that is
+  // stored, so that no worker can take the job in between.
   void BackOff(const JobRecord& record);
   // Lease table, metrics and wake-ups after an attempt has ended.
   void AfterAttempt(const JobRecord& record, int64_t epoch, const std::string& cause);

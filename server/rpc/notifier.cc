@@ -35,6 +35,16 @@ void Notifier::Notify(absl::string_view topic) {
   }
 }
 
+void Notifier::NotifyAll() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [topic, list] : subscriptions_) {
+    for (Subscription* subscription : list) {
+      subscription->notified_ = true;
+      subscription->changed_.notify_one();
+    }
+  }
+}
+
 void Notifier::Shutdown() {
   const std::lock_guard lock(mutex_);
   shutdown_ = true;

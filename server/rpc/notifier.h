@@ -39,6 +39,7 @@ class Notifier {
   };
 
   void Notify(absl::string_view topic);
+  void NotifyAll();
 
   // Wakes everybody, now and at every further Wait.
   void Shutdown();

@@ -35,9 +35,4 @@ grpc::Status RunCall(ServerMetrics& metrics, const std::string& method,
   return ToGrpcStatus(status);
 }
 
-absl::Status LaterRelease(const std::string& method) {
-  return MakeError(absl::StatusCode::kUnimplemented, "METHOD_UNIMPLEMENTED",
-                   absl::StrCat(method, " comes with a later release"));
-}
-
 }  // namespace quantry::server

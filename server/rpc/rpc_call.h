@@ -30,9 +30,6 @@ grpc::Status RunUnary(ServerMetrics& metrics, const std::string& method, Respons
   });
 }
 
-// The answer of verbs of a later release.
-absl::Status LaterRelease(const std::string& method);
-
 }  // namespace quantry::server
 
 #endif  // QUANTRY_SERVER_RPC_RPC_CALL_H_

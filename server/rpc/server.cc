@@ -55,7 +55,7 @@ absl::Status CannotListen(const std::string& address, absl::string_view why) {
 
 Server::Server(const ServerOptions& options, JobStore& jobs, BlobStore& blobs, const Clock& clock)
     : state_(jobs, blobs, clock, options.lease_duration),
-      jobs_(state_, std::random_device{}()),
+      jobs_(state_, options.retention, std::random_device{}()),
       leases_(state_),
       job_service_(jobs_, state_.metrics),
       worker_service_(leases_, state_.metrics),
@@ -68,6 +68,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   QUANTRY_RETURN_IF_ERROR(CheckOptions(options));
   std::unique_ptr<Server> server(new Server(options, jobs, blobs, clock));
   QUANTRY_RETURN_IF_ERROR(server->leases_.Load());
+  QUANTRY_RETURN_IF_ERROR(
+      jobs.Listen([raw = server.get()](const JobStore::Change& change) { raw->OnChange(change); }));
   QUANTRY_RETURN_IF_ERROR(server->StartMetrics(options));
   QUANTRY_RETURN_IF_ERROR(server->StartGrpc(options));
   const absl::Duration period =
@@ -118,12 +120,22 @@ absl::Status Server::StartMetrics(const ServerOptions& options) {
   return absl::OkStatus();
 }
 
+void Server::OnChange(const JobStore::Change& change) {
+  if (change.job_id.empty()) {
+    state_.notifier.NotifyAll();
+    return;
+  }
+  state_.notifier.Notify(change.job_id);
+  if (change.queued) state_.notifier.Notify(kQueueTopic);
+}
+
 void Server::SweepUntilStopped(absl::Duration period) {
   std::unique_lock lock(mutex_);
   while (
       !stop_changed_.wait_for(lock, absl::ToChronoNanoseconds(period), [&] { return stopping_; })) {
     lock.unlock();
     leases_.Sweep();
+    jobs_.Purge();
     lock.lock();
   }
 }

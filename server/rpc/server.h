@@ -27,9 +27,10 @@ namespace quantry::server {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:7070";  // HOST:PORT of gRPC; port 0: any free one
-  std::string metrics;                     // HOST:PORT of Prometheus' endpoint; empty: none
+  std::string metrics;                    // HOST:PORT of Prometheus' endpoint; empty: none
   absl::Duration lease_duration = absl::Seconds(30);  // at least 1 s
   int64_t max_upload_bytes = int64_t{4} << 30;        // > 0
+  absl::Duration retention = absl::Hours(7 * 24);     // of deleted jobs; not negative
 };
 
 // A running quantry-server: the gRPC services, health and reflection, the Prometheus endpoint and
@@ -60,6 +61,8 @@ class Server {
 
   absl::Status StartGrpc(const ServerOptions& options);
   absl::Status StartMetrics(const ServerOptions& options);
+  // Wakes who waits for what another server has changed.
+  void OnChange(const JobStore::Change& change);
   void SweepUntilStopped(absl::Duration period);
 
   ControlState state_;

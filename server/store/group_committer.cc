@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
-#include "common/status_macros.h"
-
 namespace quantry::server {
 namespace {
 
 constexpr size_t kMaxBatch = 256;
+constexpr int kMaxAttempts = 5;
 
 }  // namespace
 
@@ -30,31 +29,48 @@ absl::Status GroupCommitter::Run(Operation operation) {
   return self.status;
 }
 
-void GroupCommitter::RunBatch(const std::vector<Waiter*>& batch) {
-  absl::Status status = connection_.Execute("BEGIN IMMEDIATE");
-  for (Waiter* waiter : batch) {
-    if (!status.ok()) break;
-    waiter->status = RunInSavepoint(waiter->operation);
-    // A full or failing disk ends the whole transaction: nothing of the batch is stored then.
-    if (!connection_.InTransaction()) status = waiter->status;
-  }
-  if (status.ok()) status = connection_.Execute("COMMIT");
-  if (status.ok()) return;
-  if (connection_.InTransaction()) connection_.Execute("ROLLBACK").IgnoreError();
-  for (Waiter* waiter : batch) {
-    if (waiter->status.ok()) waiter->status = status;
+void GroupCommitter::RunBatch(absl::Span<Waiter* const> batch) {
+  if (batch.size() > 1 && RunTogether(batch)) return;
+  for (Waiter* waiter : batch) RunAlone(*waiter);
+}
+
+void GroupCommitter::RunAlone(Waiter& waiter) {
+  Waiter* const batch[] = {&waiter};
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    if (RunTogether(batch) || !absl::IsAborted(waiter.status)) return;
   }
 }
 
-absl::Status GroupCommitter::RunInSavepoint(Operation operation) {
-  QUANTRY_RETURN_IF_ERROR(connection_.Execute("SAVEPOINT operation"));
-  const absl::Status status = operation(connection_);
-  if (!connection_.InTransaction()) {
-    return status.ok() ? absl::InternalError("database: the transaction was lost") : status;
+bool GroupCommitter::RunTogether(absl::Span<Waiter* const> batch) {
+  using Transaction = SqlConnection::Transaction;
+  if (absl::Status status = connection_.Begin(); !status.ok()) {
+    for (Waiter* waiter : batch) waiter->status = status;
+    return true;  // another try would fare no better
   }
-  if (!status.ok()) QUANTRY_RETURN_IF_ERROR(connection_.Execute("ROLLBACK TO operation"));
-  QUANTRY_RETURN_IF_ERROR(connection_.Execute("RELEASE operation"));
-  return status;
+  for (Waiter* waiter : batch) {
+    const int64_t writes = connection_.writes();
+    waiter->status = waiter->operation(connection_);
+    const bool open = connection_.TransactionState() == Transaction::kOpen;
+    if (waiter->status.ok() && !open) {
+      waiter->status = absl::InternalError("database: the transaction was lost");
+    }
+    if (!waiter->status.ok() && (!open || connection_.writes() != writes)) {
+      RollBack();
+      return false;
+    }
+  }
+  const absl::Status status = connection_.Execute("COMMIT");
+  if (status.ok()) return true;
+  RollBack();
+  for (Waiter* waiter : batch) {
+    if (waiter->status.ok()) waiter->status = status;
+  }
+  return !absl::IsAborted(status);
+}
+
+void GroupCommitter::RollBack() {
+  if (connection_.TransactionState() == SqlConnection::Transaction::kNone) return;
+  connection_.Execute("ROLLBACK").IgnoreError();
 }
 
 }  // namespace quantry::server

@@ -8,18 +8,22 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "server/store/sqlite_connection.h"
+#include "absl/types/span.h"
+#include "server/store/sql_connection.h"
 
 namespace quantry::server {
 
 // Runs write operations on one connection, those that wait at the same time in one transaction, so
-// that they share one fsync. Each has its own savepoint: one that fails undoes itself alone. The
-// thread at the head of the queue works for those behind it. Thread-safe.
+// that they share one fsync. An operation that fails before it has written anything leaves the
+// others alone; after one that fails later, or a transaction that can't be committed because of
+// another server's, each of them runs again in a transaction of its own. The thread at the head of
+// the queue works for those behind it. Thread-safe.
 class GroupCommitter {
  public:
-  using Operation = absl::FunctionRef<absl::Status(SqliteConnection&)>;
+  // May run several times; the last one counts.
+  using Operation = absl::FunctionRef<absl::Status(SqlConnection&)>;
 
-  explicit GroupCommitter(SqliteConnection& connection) : connection_(connection) {}
+  explicit GroupCommitter(SqlConnection& connection) : connection_(connection) {}
 
   // Returns when `operation` is committed, or with its error or the commit's; then nothing of it
   // is stored. May run on another caller's thread.
@@ -32,10 +36,14 @@ class GroupCommitter {
     bool done = false;
   };
 
-  void RunBatch(const std::vector<Waiter*>& batch);
-  absl::Status RunInSavepoint(Operation operation);
+  void RunBatch(absl::Span<Waiter* const> batch);
+  // True: all are committed or failed by themselves. False: nothing is stored, and their statuses
+  // mean nothing but for a batch of one.
+  bool RunTogether(absl::Span<Waiter* const> batch);
+  void RunAlone(Waiter& waiter);
+  void RollBack();
 
-  SqliteConnection& connection_;  // used by the thread at the head only
+  SqlConnection& connection_;  // used by the thread at the head only
   absl::Mutex mutex_;
   absl::CondVar changed_;
   std::deque<Waiter*> queue_ ABSL_GUARDED_BY(mutex_);

@@ -19,6 +19,13 @@ absl::Status RequestIdReused(absl::string_view request_id) {
                                    "new job needs a new id")}});
 }
 
+absl::Status BlobIsBeingRemoved(absl::string_view sha256) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "BLOB_MISSING",
+                   absl::StrCat("blob ", sha256,
+                                " is being removed, because no job needed it for long; upload it "
+                                "again"));
+}
+
 absl::Status CheckSequences(const JobChange& change, int64_t last_sequence) {
   for (const v1::Event& event : change.events) {
     if (event.sequence() != ++last_sequence) {

@@ -33,56 +33,63 @@ absl::Status SqliteError(sqlite3* database, int code) {
   }
 }
 
+// A statement of the cache, reset at the end of its use, or one that ends with it.
+class SqliteCursor final : public SqlCursor {
+ public:
+  SqliteCursor(sqlite3* database, sqlite3_stmt* statement, int prepare_code, bool owned)
+      : database_(database), statement_(statement), code_(prepare_code), owned_(owned) {}
+  ~SqliteCursor() override {
+    if (owned_) {
+      sqlite3_finalize(statement_);
+    } else if (statement_ != nullptr) {
+      sqlite3_reset(statement_);
+      sqlite3_clear_bindings(statement_);
+    }
+  }
+  SqliteCursor(const SqliteCursor&) = delete;
+  SqliteCursor& operator=(const SqliteCursor&) = delete;
+
+  void BindInt(int64_t value) override {
+    Note(sqlite3_bind_int64(statement_, next_parameter_++, value));
+  }
+  void BindText(absl::string_view value) override {
+    Note(sqlite3_bind_text64(statement_, next_parameter_++, value.data(), value.size(),
+                             SQLITE_TRANSIENT, SQLITE_UTF8));
+  }
+  void BindBlob(absl::string_view value) override {
+    Note(sqlite3_bind_blob64(statement_, next_parameter_++, value.data(), value.size(),
+                             SQLITE_TRANSIENT));
+  }
+
+  absl::StatusOr<bool> Step() override {
+    if (code_ != SQLITE_OK) return SqliteError(database_, code_);
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    return SqliteError(database_, code);
+  }
+
+  int64_t Int(int column) const override { return sqlite3_column_int64(statement_, column); }
+  std::string Bytes(int column) const override {
+    const void* data = sqlite3_column_blob(statement_, column);
+    const int size = sqlite3_column_bytes(statement_, column);
+    return data == nullptr ? std::string()
+                           : std::string(static_cast<const char*>(data), static_cast<size_t>(size));
+  }
+
+ private:
+  void Note(int code) {
+    if (code_ == SQLITE_OK) code_ = code;
+  }
+
+  sqlite3* database_;
+  sqlite3_stmt* statement_;
+  int code_;
+  const bool owned_;
+  int next_parameter_ = 1;
+};
+
 }  // namespace
-
-SqliteStatement::SqliteStatement(sqlite3* database, sqlite3_stmt* statement, int prepare_code)
-    : database_(database), statement_(statement), code_(prepare_code) {}
-
-SqliteStatement::~SqliteStatement() {
-  if (statement_ == nullptr) return;
-  sqlite3_reset(statement_);
-  sqlite3_clear_bindings(statement_);
-}
-
-void SqliteStatement::Note(int code) {
-  if (code_ == SQLITE_OK) code_ = code;
-}
-
-SqliteStatement& SqliteStatement::BindInt(int64_t value) {
-  Note(sqlite3_bind_int64(statement_, next_parameter_++, value));
-  return *this;
-}
-
-SqliteStatement& SqliteStatement::BindText(absl::string_view value) {
-  Note(sqlite3_bind_text64(statement_, next_parameter_++, value.data(), value.size(),
-                           SQLITE_TRANSIENT, SQLITE_UTF8));
-  return *this;
-}
-
-SqliteStatement& SqliteStatement::BindBlob(absl::string_view value) {
-  Note(sqlite3_bind_blob64(statement_, next_parameter_++, value.data(), value.size(),
-                           SQLITE_TRANSIENT));
-  return *this;
-}
-
-absl::StatusOr<bool> SqliteStatement::Step() {
-  if (code_ != SQLITE_OK) return SqliteError(database_, code_);
-  const int code = sqlite3_step(statement_);
-  if (code == SQLITE_ROW) return true;
-  if (code == SQLITE_DONE) return false;
-  return SqliteError(database_, code);
-}
-
-absl::Status SqliteStatement::Run() { return Step().status(); }
-
-int64_t SqliteStatement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
-
-std::string SqliteStatement::Bytes(int column) const {
-  const void* data = sqlite3_column_blob(statement_, column);
-  const int size = sqlite3_column_bytes(statement_, column);
-  return data == nullptr ? std::string()
-                         : std::string(static_cast<const char*>(data), static_cast<size_t>(size));
-}
 
 absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(
     const std::filesystem::path& path, Access access) {
@@ -112,16 +119,31 @@ absl::Status SqliteConnection::Execute(const std::string& sql) {
   return code == SQLITE_OK ? absl::OkStatus() : SqliteError(database_, code);
 }
 
-bool SqliteConnection::InTransaction() const { return sqlite3_get_autocommit(database_) == 0; }
+SqlConnection::Transaction SqliteConnection::TransactionState() const {
+  return sqlite3_get_autocommit(database_) == 0 ? Transaction::kOpen : Transaction::kNone;
+}
 
-SqliteStatement SqliteConnection::Prepare(const std::string& sql) {
+std::unique_ptr<SqlCursor> SqliteConnection::MakeCursor(const std::string& sql, Keep keep) {
   const auto found = statements_.find(sql);
-  if (found != statements_.end()) return SqliteStatement(database_, found->second, SQLITE_OK);
+  if (found != statements_.end()) {
+    return std::make_unique<SqliteCursor>(database_, found->second, SQLITE_OK, /*owned=*/false);
+  }
   sqlite3_stmt* statement = nullptr;
+  const bool kept = keep == Keep::kStatement;
   const int code = sqlite3_prepare_v3(database_, sql.c_str(), static_cast<int>(sql.size()),
-                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-  if (code == SQLITE_OK) statements_.emplace(sql, statement);
-  return SqliteStatement(database_, statement, code);
+                                      kept ? SQLITE_PREPARE_PERSISTENT : 0, &statement, nullptr);
+  if (code == SQLITE_OK && kept) statements_.emplace(sql, statement);
+  return std::make_unique<SqliteCursor>(database_, statement, code, !kept);
+}
+
+absl::StatusOr<int64_t> SqliteConnection::SchemaVersion() {
+  SqlStatement statement = Prepare("PRAGMA user_version", Keep::kNothing);
+  QUANTRY_RETURN_IF_ERROR(statement.Step().status());
+  return statement.Int(0);
+}
+
+absl::Status SqliteConnection::SetSchemaVersion(int64_t version) {
+  return Execute(absl::StrCat("PRAGMA user_version=", version));
 }
 
 }  // namespace quantry::server

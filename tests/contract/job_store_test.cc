@@ -4,13 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "server/core/error_details.h"
+#include "server/core/job_filter.h"
 #include "server/core/job_lifecycle.h"
-#include "server/store/memory_job_store.h"
-#include "server/store/sqlite_job_store.h"
+#include "server/core/job_verbs.h"
+#include "server/store/sql_job_store.h"
+#include "tests/server/postgres_server.h"
 #include "tests/server/sample_spec.h"
 #include "tests/server/temp_folder.h"
 
@@ -32,7 +35,7 @@ JobChange NewJob(int number, int32_t priority = 0, const std::string& device_kin
   v1::JobSpec spec = SampleSpec();
   spec.set_priority(priority);
   spec.mutable_resources()->set_device_kind(device_kind);
-  return SubmitJob(Id(number), spec, "model", kNow);
+  return SubmitJob(Id(number), "default", spec, "model", kNow);
 }
 
 std::vector<std::string> Ids(const std::vector<JobRecord>& records) {
@@ -75,6 +78,9 @@ TEST_P(JobStoreContract, KeepsEveryFieldOfARecord) {
     record.finished_epoch = 6;
     record.crashed_workers = {"w1", "w2"};
     record.run_time = absl::Seconds(9);
+    record.backoff = 3;
+    record.uncounted_attempts = 2;
+    record.lease_beat = 11;
     return LeaseJob(change, "w3", "cuda:1", kNow + absl::Seconds(5));
   });
   ASSERT_TRUE(updated.ok()) << updated.status();
@@ -91,6 +97,9 @@ TEST_P(JobStoreContract, KeepsEveryFieldOfARecord) {
   EXPECT_EQ(read->queued_since, kNow);
   EXPECT_EQ(read->attempt_start, kNow + absl::Seconds(5));
   EXPECT_EQ(read->run_time, absl::Seconds(9));
+  EXPECT_EQ(read->backoff, 3);
+  EXPECT_EQ(read->uncounted_attempts, 2);
+  EXPECT_EQ(read->lease_beat, 11);
 }
 
 TEST_P(JobStoreContract, UnknownJobIsNotFound) {
@@ -150,15 +159,17 @@ TEST_P(JobStoreContract, ARepeatedRequestReturnsTheFirstJob) {
 TEST_P(JobStoreContract, ListsNewestFirstInPages) {
   for (int i = 1; i <= 5; ++i) ASSERT_TRUE(store_->Create(NewJob(i), std::nullopt).ok());
   EXPECT_THAT(Ids(store_->List({.limit = 2}).value()), ElementsAre(Id(5), Id(4)));
-  EXPECT_THAT(Ids(store_->List({.before_id = Id(4), .limit = 2}).value()),
+  EXPECT_THAT(Ids(store_->List({.after = JobQuery::After{.id = Id(4)}, .limit = 2}).value()),
               ElementsAre(Id(3), Id(2)));
   ASSERT_TRUE(
       store_->Update(Id(2), [](JobChange& change) { return RequestCancel(change, kNow); }).ok());
   EXPECT_THAT(Ids(store_->List({.states = {v1::JOB_STATE_CANCELLED}}).value()), ElementsAre(Id(2)));
   const std::vector<v1::JobState> repeats(1'000'000, v1::JOB_STATE_CANCELLED);
   EXPECT_THAT(Ids(store_->List({.states = repeats}).value()), ElementsAre(Id(2)));
-  EXPECT_THAT(Ids(store_->List({.states = {v1::JOB_STATE_QUEUED}, .before_id = Id(3)}).value()),
-              ElementsAre(Id(1)));
+  EXPECT_THAT(
+      Ids(store_->List({.states = {v1::JOB_STATE_QUEUED}, .after = JobQuery::After{.id = Id(3)}})
+              .value()),
+      ElementsAre(Id(1)));
 }
 
 TEST_P(JobStoreContract, QueueIsByPriorityThenAgeAndDevice) {
@@ -194,7 +205,122 @@ TEST_P(JobStoreContract, KeepsWorkers) {
   const auto workers = store_->Workers();
   ASSERT_TRUE(workers.ok());
   ASSERT_THAT(*workers, SizeIs(1));
-  EXPECT_EQ(workers->front().hostname(), "new");
+  EXPECT_EQ(workers->front().registration.hostname(), "new");
+}
+
+JobChange Named(int number, const std::string& name_space, const std::string& display_name,
+                const std::map<std::string, std::string>& labels = {}, int32_t priority = 0) {
+  v1::JobSpec spec = SampleSpec();
+  spec.set_display_name(display_name);
+  spec.set_priority(priority);
+  for (const auto& [key, value] : labels) (*spec.mutable_labels())[key] = value;
+  return SubmitJob(Id(number), name_space, spec, "", kNow + absl::Seconds(number));
+}
+
+TEST_P(JobStoreContract, FiltersByEveryField) {
+  ASSERT_TRUE(store_->Create(Named(1, "red", "first", {{"team", "vision"}}, 5), {}).ok());
+  ASSERT_TRUE(store_->Create(Named(2, "blue", "100%_sure", {{"team", "speech"}}), {}).ok());
+  ASSERT_TRUE(store_->Create(Named(3, "red", "third", {{"stage", "x"}}, -5), {}).ok());
+  ASSERT_TRUE(store_->Update(Id(3), [](JobChange& c) { return RequestCancel(c, kNow); }).ok());
+  const auto find = [&](const std::string& text) {
+    const auto filter = ParseJobFilter(text);
+    EXPECT_TRUE(filter.ok()) << filter.status();
+    return Ids(store_->List({.filter = *filter}).value());
+  };
+  EXPECT_THAT(find("state = QUEUED"), ElementsAre(Id(2), Id(1)));
+  EXPECT_THAT(find("state != QUEUED"), ElementsAre(Id(3)));
+  EXPECT_THAT(find("mode = QAT AND namespace = red"), ElementsAre(Id(3), Id(1)));
+  EXPECT_THAT(find("labels.team = vision"), ElementsAre(Id(1)));
+  EXPECT_THAT(find("labels.team != vision"), ElementsAre(Id(3), Id(2)));
+  EXPECT_THAT(find("labels:team"), ElementsAre(Id(2), Id(1)));
+  EXPECT_THAT(find("NOT labels:team"), ElementsAre(Id(3)));
+  EXPECT_THAT(find("labels.team:spee"), ElementsAre(Id(2)));
+  EXPECT_THAT(find("display_name:\"0%_s\""), ElementsAre(Id(2)));
+  EXPECT_THAT(find("display_name:\"%\""), ElementsAre(Id(2)));
+  EXPECT_THAT(find("priority >= 0"), ElementsAre(Id(2), Id(1)));
+  EXPECT_THAT(find("priority < 0 OR display_name = first"), ElementsAre(Id(3), Id(1)));
+  EXPECT_THAT(find("create_time > \"2023-11-14T22:13:21Z\""), ElementsAre(Id(3), Id(2)));
+  EXPECT_THAT(find("display_name = \"'; DROP TABLE jobs; --\""), IsEmpty());
+  EXPECT_THAT(Ids(store_->List({.namespaces = {"blue", "green"}}).value()), ElementsAre(Id(2)));
+}
+
+TEST_P(JobStoreContract, OrdersByAFieldInPages) {
+  ASSERT_TRUE(store_->Create(Named(1, "a", "b", {}, 1), {}).ok());
+  ASSERT_TRUE(store_->Create(Named(2, "a", "a", {}, 7), {}).ok());
+  ASSERT_TRUE(store_->Create(Named(3, "a", "b", {}, 1), {}).ok());
+  const JobOrder by_name{.field = JobField::kDisplayName, .descending = false};
+  EXPECT_THAT(Ids(store_->List({.order = by_name}).value()), ElementsAre(Id(2), Id(1), Id(3)));
+  const JobQuery::After first{.id = Id(1), .text = "b"};
+  EXPECT_THAT(Ids(store_->List({.order = by_name, .after = first}).value()), ElementsAre(Id(3)));
+  const JobOrder by_priority{.field = JobField::kPriority, .descending = true};
+  EXPECT_THAT(Ids(store_->List({.order = by_priority}).value()), ElementsAre(Id(2), Id(3), Id(1)));
+  const JobQuery::After second{.id = Id(3), .number = 1};
+  EXPECT_THAT(Ids(store_->List({.order = by_priority, .after = second}).value()),
+              ElementsAre(Id(1)));
+  EXPECT_THAT(Ids(store_->List({.order = {.descending = false}}).value()),
+              ElementsAre(Id(1), Id(2), Id(3)));
+}
+
+TEST_P(JobStoreContract, DeletedJobsAreHiddenThenPurged) {
+  const JobStore::RequestKey key{"request", "body"};
+  ASSERT_TRUE(store_->Create(Named(1, "a", "x", {{"team", "t"}}), key).ok());
+  ASSERT_TRUE(store_->Create(NewJob(2), std::nullopt).ok());
+  ASSERT_TRUE(store_
+                  ->Update(Id(1),
+                           [](JobChange& change) {
+                             EXPECT_TRUE(RequestCancel(change, kNow).ok());
+                             return RequestDelete(change, absl::Hours(1), kNow);
+                           })
+                  .ok());
+  EXPECT_THAT(Ids(store_->List({}).value()), ElementsAre(Id(2)));
+  EXPECT_THAT(Ids(store_->List({.show_deleted = true}).value()), ElementsAre(Id(2), Id(1)));
+  EXPECT_TRUE(store_->Get(Id(1)).ok());
+  EXPECT_THAT(store_->Purge(kNow + absl::Minutes(59), 10).value(), IsEmpty());
+  EXPECT_THAT(store_->Purge(kNow + absl::Hours(1), 10).value(), ElementsAre(Id(1)));
+  EXPECT_EQ(store_->Get(Id(1)).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_->Events(Id(1), 0, 10).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_->Create(NewJob(3), key)->id, Id(3));
+}
+
+TEST_P(JobStoreContract, ABlobThatAJobNeedsIsNotRemoved) {
+  const auto with_blob = [](int number) {
+    return SubmitJob(Id(number), "default", SampleSpec(), "blob", kNow);
+  };
+  ASSERT_TRUE(store_->Create(with_blob(1), std::nullopt).ok());
+  EXPECT_TRUE(store_->IsReferenced("blob").value());
+  EXPECT_FALSE(store_->BeginBlobRemoval("blob").value());
+  EXPECT_FALSE(store_->IsReferenced("other").value());
+  EXPECT_TRUE(store_->BeginBlobRemoval("other").value());
+  const auto late = store_->Update(Id(1), [](JobChange& change) {
+    change.record.job.mutable_checkpoint()->set_blob("other");
+    return AddLog(change);
+  });
+  EXPECT_EQ(ErrorReason(late.status()), "BLOB_MISSING") << late.status();
+  EXPECT_THAT(store_->Events(Id(1), 0, 10).value(), SizeIs(1));
+  ASSERT_TRUE(store_->EndBlobRemoval("other").ok());
+  EXPECT_TRUE(store_
+                  ->Update(Id(1),
+                           [](JobChange& change) {
+                             change.record.job.mutable_checkpoint()->set_blob("other");
+                             return AddLog(change);
+                           })
+                  .ok());
+  EXPECT_FALSE(store_->BeginBlobRemoval("other").value());
+}
+
+TEST_P(JobStoreContract, LeasesShowTheirBeats) {
+  ASSERT_TRUE(store_->Create(NewJob(1), std::nullopt).ok());
+  EXPECT_THAT(store_->Leases().value(), IsEmpty());
+  ASSERT_TRUE(
+      store_->Update(Id(1), [](JobChange& c) { return LeaseJob(c, "w", "cpu", kNow); }).ok());
+  ASSERT_TRUE(store_->BeatLease(Id(1), 1).ok());
+  ASSERT_TRUE(store_->BeatLease(Id(1), 2).ok());  // no such lease
+  const auto leases = store_->Leases().value();
+  ASSERT_THAT(leases, SizeIs(1));
+  EXPECT_EQ(leases[0].job_id, Id(1));
+  EXPECT_EQ(leases[0].epoch, 1);
+  EXPECT_EQ(leases[0].beat, 1);
+  EXPECT_EQ(store_->Get(Id(1))->lease_beat, 1);
 }
 
 // Many writers at once: the failures of some must not touch the others.
@@ -225,14 +351,15 @@ TEST_P(JobStoreContract, ConcurrentWritersDoNotDisturbEachOther) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, JobStoreContract,
-                         testing::Values(Implementation{"Memory",
-                                                        [](const std::filesystem::path&) {
-                                                          return std::make_unique<MemoryJobStore>();
-                                                        }},
-                                         Implementation{"Sqlite",
+                         testing::Values(Implementation{"Sqlite",
                                                         [](const std::filesystem::path& folder) {
-                                                          return *SqliteJobStore::Open(
+                                                          return *SqlJobStore::OpenSqlite(
                                                               folder / "quantry.db");
+                                                        }},
+                                         Implementation{"Postgres",
+                                                        [](const std::filesystem::path&) {
+                                                          return *SqlJobStore::OpenPostgres(
+                                                              PostgresServer::Get().NewDatabase());
                                                         }}),
                          [](const auto& test) { return test.param.name; });
 

@@ -152,14 +152,16 @@ Judgement Attempt::Train(v1::FinishAttemptRequest& request) {
   const absl::Status uploaded = UploadArtifacts(*trainer, *request.mutable_success());
   if (uploaded.ok()) return judgement;
   StopCauses causes = Causes();
-  causes.shutdown = false;  // shutting down does not end an upload of results
+  causes.shutdown = false;  // neither ends an upload of results
+  causes.yield_requested = false;
   return JudgeFailure(InfrastructureFailure("ARTIFACT_UPLOAD_FAILED", uploaded), causes);
 }
 
 StopRequest Attempt::WantedStop() const {
   const StopCauses causes = Causes();
   if (causes.lease_lost) return StopRequest::kKill;
-  return causes.cancel_requested || causes.shutdown ? StopRequest::kTerminate : StopRequest::kNone;
+  const bool stop = causes.cancel_requested || causes.yield_requested || causes.shutdown;
+  return stop ? StopRequest::kTerminate : StopRequest::kNone;
 }
 
 void Attempt::SettleCheckpoints(const Judgement& judgement) {
@@ -258,6 +260,7 @@ AttemptOutcome Attempt::Finish(Judgement judgement, v1::FinishAttemptRequest& re
 StopCauses Attempt::Causes() const {
   return {.lease_lost = keeper_.IsLost(),
           .cancel_requested = keeper_.IsCancelRequested(),
+          .yield_requested = keeper_.IsYieldRequested(),
           .shutdown = environment_.stopping()};
 }
 
@@ -275,7 +278,8 @@ absl::Status Attempt::Download(const std::string& sha256, const fs::path& file) 
   client::TransferOptions options{.retry = environment_.options.retry};
   options.cancelled = [this] {
     const StopCauses causes = Causes();
-    return causes.lease_lost || causes.cancel_requested || causes.shutdown;
+    return causes.lease_lost || causes.cancel_requested || causes.yield_requested ||
+           causes.shutdown;
   };
   const client::BlobTransfer transfer(environment_.channel, std::move(options));
   QUANTRY_RETURN_IF_ERROR(transfer.DownloadBlob(sha256, file));

@@ -22,6 +22,12 @@ Judgement ShutDown() {
                             "checkpoint"));
 }
 
+Judgement Yielded() {
+  return Failed(MakeFailure(v1::FAILURE_KIND_PREEMPTED, "YIELDED",
+                            "the server asked for the worker; the job goes on later from its last "
+                            "checkpoint"));
+}
+
 v1::Failure Crash(const TrainerOutcome& trainer) {
   std::string message =
       absl::StrCat("the trainer ended with ", trainer.exit.ToString(), " without saying why");
@@ -54,6 +60,10 @@ Judgement JudgeTrainer(const TrainerOutcome& trainer, const StopCauses& causes) 
   if (causes.shutdown && trainer.asked != StopRequest::kNone && !trainer.failure.has_value()) {
     return ShutDown();
   }
+  if (causes.yield_requested && trainer.asked != StopRequest::kNone &&
+      !trainer.failure.has_value()) {
+    return Yielded();
+  }
   if (trainer.failure.has_value()) return Failed(*trainer.failure);
   if (trainer.exit.signal == 0 && trainer.exit.code == kTrainerInterrupted) {
     return Failed(MakeFailure(v1::FAILURE_KIND_PREEMPTED, "TRAINER_INTERRUPTED",
@@ -66,6 +76,7 @@ Judgement JudgeFailure(v1::Failure failure, const StopCauses& causes) {
   if (causes.lease_lost) return {.outcome = AttemptOutcome::kLeaseLost};
   if (causes.cancel_requested) return {.outcome = AttemptOutcome::kCancelled};
   if (causes.shutdown) return ShutDown();
+  if (causes.yield_requested) return Yielded();
   return Failed(std::move(failure));
 }
 

@@ -13,6 +13,7 @@ namespace quantry::agent {
 struct StopCauses {
   bool lease_lost = false;
   bool cancel_requested = false;
+  bool yield_requested = false;  // the server wants the job back
   bool shutdown = false;
 };
 

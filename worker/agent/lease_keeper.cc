@@ -53,6 +53,11 @@ bool LeaseKeeper::IsCancelRequested() const {
   return cancel_requested_;
 }
 
+bool LeaseKeeper::IsYieldRequested() const {
+  absl::MutexLock lock(&mutex_);
+  return yield_requested_;
+}
+
 void LeaseKeeper::Observe(const absl::Status& answer) {
   if (!IsLeaseGone(answer)) return;
   absl::MutexLock lock(&mutex_);
@@ -90,6 +95,7 @@ absl::Duration LeaseKeeper::Renew() {
     absl::MutexLock lock(&mutex_);
     renewed_ = std::max(renewed_, sent);
     cancel_requested_ = cancel_requested_ || response->cancel();
+    yield_requested_ = response->yield();
     return timing_.heartbeat_interval;
   }
   metrics_.CountHeartbeatFailure();

@@ -41,6 +41,8 @@ class LeaseKeeper {
   std::string lost_reason() const ABSL_LOCKS_EXCLUDED(mutex_);  // for people
   // Whether the server wants the attempt to end as cancelled.
   bool IsCancelRequested() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether the server wants the job back, to go on later from a checkpoint. May be taken back.
+  bool IsYieldRequested() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Takes note of another call's answer: marks the lease lost if that says so.
   void Observe(const absl::Status& answer) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -64,6 +66,7 @@ class LeaseKeeper {
   bool stopped_ = false;  // guarded by stop_mutex_
   mutable absl::Mutex mutex_;
   bool cancel_requested_ ABSL_GUARDED_BY(mutex_) = false;
+  bool yield_requested_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration renewed_ ABSL_GUARDED_BY(mutex_);  // monotonic
   mutable bool lost_ ABSL_GUARDED_BY(mutex_) = false;
   mutable std::string lost_reason_ ABSL_GUARDED_BY(mutex_);

@@ -27,7 +27,8 @@ struct TrainerRunOptions {
   std::filesystem::path spec_file;      // a TrainerSpec as protobuf JSON
   std::filesystem::path output_folder;  // where checkpoint and artifacts go
   absl::Duration stop_grace = absl::Seconds(10);
-  // Processes that train together, >= 1: each is a rank, told so by the variables that torchrun sets.
+  // Processes that train together, >= 1: each is a rank, told so by the variables that torchrun
+  // sets.
   int ranks = 1;
   // When one rank ends, the others get so long to end by themselves.
   absl::Duration rank_grace = absl::Seconds(15);

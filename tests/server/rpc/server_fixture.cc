@@ -45,10 +45,14 @@ v1::FinishAttemptRequest SuccessOutcome(const std::string& worker_id, const v1::
   return request;
 }
 
-ServerFixture::ServerFixture(std::string metrics) : metrics_(std::move(metrics)) { StartServer(); }
+ServerFixture::ServerFixture(std::string metrics, std::string database)
+    : metrics_(std::move(metrics)), database_(std::move(database)) {
+  StartServer();
+}
 
 void ServerFixture::StartServer() {
-  job_store_ = *SqliteJobStore::Open(folder_.path() / "quantry.db");
+  job_store_ = database_.empty() ? *SqlJobStore::OpenSqlite(folder_.path() / "quantry.db")
+                                 : *SqlJobStore::OpenPostgres(database_);
   blob_store_ = *FileBlobStore::Open(folder_.path());
   ServerOptions options;
   options.listen = "127.0.0.1:0";

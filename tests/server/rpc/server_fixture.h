@@ -16,7 +16,7 @@
 #include "quantry/v1/worker_service.grpc.pb.h"
 #include "server/rpc/server.h"
 #include "server/store/file_blob_store.h"
-#include "server/store/sqlite_job_store.h"
+#include "server/store/sql_job_store.h"
 #include "tests/server/fake_clock.h"
 #include "tests/server/temp_folder.h"
 
@@ -37,7 +37,8 @@ std::string FakeModel();
 class ServerFixture : public testing::Test {
  protected:
   // `metrics`: HOST:PORT of the Prometheus endpoint; empty: none, which is quicker to stop.
-  explicit ServerFixture(std::string metrics = "");
+  // `database`: URL of a PostgreSQL database; empty: SQLite in folder_.
+  explicit ServerFixture(std::string metrics = "", std::string database = "");
 
   void StartServer();
   // Ends the server and starts another on the same files.
@@ -63,9 +64,10 @@ class ServerFixture : public testing::Test {
   grpc::Status Watch(const std::string& name, int64_t after, std::vector<v1::Event>* events);
 
   const std::string metrics_;
+  const std::string database_;
   FakeClock clock_;
   TempFolder folder_;
-  std::unique_ptr<SqliteJobStore> job_store_;
+  std::unique_ptr<SqlJobStore> job_store_;
   std::unique_ptr<FileBlobStore> blob_store_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -9,7 +9,7 @@
 #include "server/core/error_details.h"
 #include "server/rpc/status_mapping.h"
 #include "server/store/memory_blob_store.h"
-#include "server/store/memory_job_store.h"
+#include "server/store/sql_job_store.h"
 #include "tests/server/rpc/server_fixture.h"
 #include "tests/server/sample_spec.h"
 
@@ -90,16 +90,17 @@ TEST_F(ServerTest, MetricsTellWhatHappenedWithoutIds) {
 }
 
 TEST_F(ServerTest, AnAddressInUseIsRefusedByName) {
-  MemoryJobStore jobs;
+  const TempFolder folder;
+  const auto jobs = *SqlJobStore::OpenSqlite(folder.path() / "quantry.db");
   MemoryBlobStore blobs;
   ServerOptions options;
   options.listen = server_->listen_address();
-  const auto second = Server::Start(options, jobs, blobs, clock_);
+  const auto second = Server::Start(options, *jobs, blobs, clock_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(options.listen));
   options.listen = "127.0.0.1:0";
   options.lease_duration = absl::ZeroDuration();
-  EXPECT_EQ(Server::Start(options, jobs, blobs, clock_).status().code(),
+  EXPECT_EQ(Server::Start(options, *jobs, blobs, clock_).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 

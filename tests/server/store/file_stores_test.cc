@@ -6,7 +6,9 @@
 #include "server/core/error_details.h"
 #include "server/core/job_lifecycle.h"
 #include "server/store/file_blob_store.h"
-#include "server/store/sqlite_job_store.h"
+#include "server/store/group_committer.h"
+#include "server/store/sql_job_store.h"
+#include "server/store/sqlite_connection.h"
 #include "tests/server/sample_spec.h"
 #include "tests/server/temp_folder.h"
 
@@ -17,24 +19,25 @@ namespace {
 
 const std::string kId = "00000000000000000001";
 
-TEST(SqliteJobStore, JobsAndEventsSurviveAReopen) {
+TEST(SqlJobStore, JobsAndEventsSurviveAReopen) {
   const TempFolder folder;
   const auto path = folder.path() / "quantry.db";
   {
-    const auto store = SqliteJobStore::Open(path);
+    const auto store = SqlJobStore::OpenSqlite(path);
     ASSERT_TRUE(store.ok()) << store.status();
-    const JobChange job = SubmitJob(kId, SampleSpec(), "", absl::UnixEpoch());
+    const JobChange job = SubmitJob(kId, "default", SampleSpec(), "", absl::UnixEpoch());
     ASSERT_TRUE((*store)->Create(job, JobStore::RequestKey{"request", "body"}).ok());
   }
-  const auto store = SqliteJobStore::Open(path);
+  const auto store = SqlJobStore::OpenSqlite(path);
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_TRUE((*store)->Get(kId).ok());
   EXPECT_EQ((*store)->Events(kId, 0, 10)->size(), 1u);
-  const JobChange other = SubmitJob("00000000000000000002", SampleSpec(), "", absl::UnixEpoch());
+  const JobChange other =
+      SubmitJob("00000000000000000002", "default", SampleSpec(), "", absl::UnixEpoch());
   EXPECT_EQ((*store)->Create(other, JobStore::RequestKey{"request", "body"})->id, kId);
 }
 
-TEST(SqliteJobStore, ADatabaseOfANewerReleaseIsRefused) {
+TEST(SqlJobStore, ADatabaseOfANewerReleaseIsRefused) {
   const TempFolder folder;
   const auto path = folder.path() / "quantry.db";
   {
@@ -42,32 +45,32 @@ TEST(SqliteJobStore, ADatabaseOfANewerReleaseIsRefused) {
     ASSERT_TRUE(connection.ok());
     ASSERT_TRUE((*connection)->Execute("PRAGMA user_version=1000").ok());
   }
-  const auto store = SqliteJobStore::Open(path);
+  const auto store = SqlJobStore::OpenSqlite(path);
   EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(SqliteJobStore, AFileThatIsNoDatabaseIsDataLoss) {
+TEST(SqlJobStore, AFileThatIsNoDatabaseIsDataLoss) {
   const TempFolder folder;
   const auto path = folder.path() / "quantry.db";
   std::ofstream(path) << std::string(8192, 'x');
-  EXPECT_EQ(SqliteJobStore::Open(path).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(SqlJobStore::OpenSqlite(path).status().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST(SqliteJobStore, AFullDatabaseGivesATypedErrorAndIsReadable) {
+TEST(SqlJobStore, AFullDatabaseGivesATypedErrorAndIsReadable) {
   const TempFolder folder;
   auto connection =
       SqliteConnection::Open(folder.path() / "full.db", SqliteConnection::Access::kReadWrite);
   ASSERT_TRUE(connection.ok());
   ASSERT_TRUE((*connection)->Execute("CREATE TABLE t (b BLOB); PRAGMA max_page_count=4").ok());
   GroupCommitter committer(**connection);
-  const auto insert = [](SqliteConnection& database) {
+  const auto insert = [](SqlConnection& database) {
     return database.Prepare("INSERT INTO t VALUES (zeroblob(1000000))").Run();
   };
   const absl::Status status = committer.Run(insert);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   ASSERT_TRUE((*connection)->Execute("PRAGMA max_page_count=100000").ok());
   EXPECT_TRUE(committer.Run(insert).ok());
-  SqliteStatement count = (*connection)->Prepare("SELECT count(*) FROM t");
+  SqlStatement count = (*connection)->Prepare("SELECT count(*) FROM t");
   ASSERT_TRUE(count.Step().value());
   EXPECT_EQ(count.Int(0), 1);
 }

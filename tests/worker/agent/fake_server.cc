@@ -42,6 +42,7 @@ v1::Lease FakeServer::Submit(const std::string& display_name, const std::string&
   work.set_checkpoint_blob(checkpoint_blob);
   next_number_ = 1;
   cancel_ = false;
+  yield_ = false;
   stale_ = false;
   queue_.push_back(work);
   return work.lease();
@@ -82,6 +83,11 @@ v1::RegisterWorkerRequest FakeServer::registration() {
 int FakeServer::finishes() {
   absl::MutexLock lock(&mutex_);
   return finishes_;
+}
+
+void FakeServer::RequestYield() {
+  absl::MutexLock lock(&mutex_);
+  yield_ = true;
 }
 
 void FakeServer::RequestCancel() {
@@ -166,6 +172,7 @@ grpc::Status FakeServer::Heartbeat(grpc::ServerContext*, const v1::HeartbeatRequ
   absl::MutexLock lock(&mutex_);
   if (grpc::Status status = CheckWorker(request->has_lease()); !status.ok()) return status;
   response->set_cancel(request->has_lease() && cancel_);
+  response->set_yield(request->has_lease() && yield_);
   return grpc::Status::OK;
 }
 

@@ -44,6 +44,7 @@ class FakeServer final : public v1::WorkerService::Service {
   v1::RegisterWorkerRequest registration();
   int finishes();
 
+  void RequestYield();
   void RequestCancel();
   void ForgetWorker();
   // Heartbeats with a lease, events and ends of attempts answer STALE_LEASE / UNAVAILABLE.
@@ -82,6 +83,7 @@ class FakeServer final : public v1::WorkerService::Service {
   int lost_answers_ ABSL_GUARDED_BY(mutex_) = 0;
   bool known_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancel_ ABSL_GUARDED_BY(mutex_) = false;
+  bool yield_ ABSL_GUARDED_BY(mutex_) = false;
   bool stale_ ABSL_GUARDED_BY(mutex_) = false;
   bool away_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

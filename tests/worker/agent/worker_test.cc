@@ -263,6 +263,18 @@ TEST_F(WorkerTest, CancelEndsTheTrainer) {
   EXPECT_TRUE(finish->cancelled());
 }
 
+TEST_F(WorkerTest, YieldEndsTheTrainerAndGivesTheJobBack) {
+  FakeServer server;
+  server.Submit("hang");
+  StartWorker(server);
+  ASSERT_TRUE(server.WaitForEvents([](const auto& events) { return HasProgress(events, 1); }));
+  server.RequestYield();
+  const auto finish = server.WaitForFinish();
+  ASSERT_TRUE(finish.has_value());
+  EXPECT_EQ(finish->failure().kind(), v1::FAILURE_KIND_PREEMPTED);
+  EXPECT_EQ(finish->failure().reason(), "YIELDED");
+}
+
 TEST_F(WorkerTest, TrainerThatIgnoresSigtermIsKilled) {
   options_.stop_grace = absl::Milliseconds(50);
   FakeServer server;
