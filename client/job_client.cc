@@ -8,8 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/request_id.h"
-#include "client/transfer/channel.h"
-#include "client/transfer/grpc_status.h"
+#include "client/transfer/unary_call.h"
 
 namespace quantry::client {
 
@@ -22,17 +21,7 @@ JobClient::JobClient(std::shared_ptr<grpc::Channel> channel, JobClientOptions op
 template <typename Response>
 absl::StatusOr<Response> JobClient::Call(
     const std::function<grpc::Status(grpc::ClientContext*, Response*)>& call) const {
-  Backoff backoff(options_.retry);
-  while (true) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() +
-                         absl::ToChronoMilliseconds(options_.call_timeout));
-    Response response;
-    const absl::Status status = FromGrpc(call(&context, &response));
-    if (status.ok()) return response;
-    if (!absl::IsUnavailable(status) || backoff.Expired()) return status;
-    WaitForRetry(*channel_, backoff.Next(), nullptr);
-  }
+  return UnaryCall<Response>(*channel_, options_.retry, options_.call_timeout, call);
 }
 
 absl::StatusOr<v1::Job> JobClient::CreateJob(v1::CreateJobRequest request) const {

@@ -16,7 +16,9 @@ QUANTRY_TEST_PACKAGES=(
   python3 python3-torch python3-torchvision python3-numpy python3-pil
   prometheus procps
   # The database that several servers share; its programs only, no service.
-  postgresql postgresql-client)
+  postgresql postgresql-client
+  # Certificates for tests.
+  openssl)
 
 # quantry_install PACKAGE...: installs what is missing, and asks for root rights only then.
 quantry_install() {

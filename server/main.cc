@@ -11,6 +11,7 @@
 #include "server/server_command.h"
 #include "server/store/file_blob_store.h"
 #include "server/store/sql_job_store.h"
+#include "server/store/token_store.h"
 
 namespace quantry::server {
 namespace {
@@ -37,13 +38,15 @@ int WaitForStop(const sigset_t& signals) {
 absl::Status Serve(const ServerCommand& command) {
   const sigset_t signals = BlockStopSignals();
   QUANTRY_ASSIGN_OR_RETURN(const auto folder, DataFolder::Open(command.data_dir));
-  QUANTRY_ASSIGN_OR_RETURN(const auto jobs, command.database.empty()
-                                                ? SqlJobStore::OpenSqlite(folder->database())
-                                                : SqlJobStore::OpenPostgres(command.database));
+  QUANTRY_ASSIGN_OR_RETURN(const auto database, command.database.empty()
+                                                    ? SqlDatabase::OpenSqlite(folder->database())
+                                                    : SqlDatabase::OpenPostgres(command.database));
+  SqlJobStore jobs(database);
+  TokenStore tokens(database);
   const auto& blob_folder = command.blobs.empty() ? folder->path() : command.blobs;
   QUANTRY_ASSIGN_OR_RETURN(const auto blobs, FileBlobStore::Open(blob_folder));
   QUANTRY_ASSIGN_OR_RETURN(const auto server,
-                           Server::Start(command.server, *jobs, *blobs, SystemClock()));
+                           Server::Start(command.server, {jobs, *blobs, tokens}, SystemClock()));
   QUANTRY_RETURN_IF_ERROR(
       folder->PublishAddresses(server->listen_address(), server->metrics_address()));
   spdlog::info("serving listen={} metrics={} data_dir={} version={}", server->listen_address(),

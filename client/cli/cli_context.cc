@@ -15,10 +15,8 @@ RetryOptions CliContext::Retry() const {
   return retry;
 }
 
-JobClient CliContext::Connect() const { return JobClient(MakeChannel(server), {.retry = Retry()}); }
-
 ExitCode CliContext::Fail(const absl::Status& status) const {
-  std::cerr << DescribeError(status, server);
+  std::cerr << DescribeError(status, server.address);
   return ExitCodeOf(status);
 }
 

@@ -1,6 +1,7 @@
 #include "client/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -12,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/admin_commands.h"
 #include "client/cli/cli_context.h"
 #include "client/cli/download_command.h"
 #include "client/cli/explain_command.h"
@@ -252,6 +254,44 @@ void AddDataset(CLI::App& app, CommandLine& line) {
   });
 }
 
+void AddTokenCommands(CLI::App& admin, CommandLine& line) {
+  CLI::App& token = *admin.add_subcommand("token", "Who may call the server");
+  token.require_subcommand(1);
+  CLI::App& create = *token.add_subcommand("create", "Make a token and show it, once");
+  const auto options = MakeOptions<CreateTokenOptions>();
+  create.add_option("--principal", options->principal, "Who bears it, e.g. ana or gpu-7")
+      ->required();
+  create
+      .add_option("--role", options->role,
+                  "viewer: see jobs; submitter: and submit and change them; admin: everything;\n"
+                  "worker: take jobs, nothing else")
+      ->required()
+      ->check(CLI::IsMember({"viewer", "submitter", "admin", "worker"}));
+  create
+      .add_option("--namespace", options->namespaces,
+                  "Whose jobs it is good for; may be repeated; none: all")
+      ->allow_extra_args(false);
+  create.add_option("--ttl-hours", options->ttl_hours, "How long it is good; default: for ever")
+      ->check(CLI::PositiveNumber);
+  create.callback([&line, options] {
+    line.action = [&line, options] { return RunCreateToken(*options, line.context); };
+  });
+  token.add_subcommand("list", "Show all tokens, without their texts")->callback([&line] {
+    line.action = [&line] { return RunListTokens(line.context); };
+  });
+  CLI::App& revoke = *token.add_subcommand("revoke", "End a token");
+  const auto id = MakeOptions<std::string>();
+  revoke.add_option("token", *id, "Its ID, as 'quantry admin token list' shows it")->required();
+  revoke.callback(
+      [&line, id] { line.action = [&line, id] { return RunRevokeToken(*id, line.context); }; });
+}
+
+void AddAdmin(CLI::App& app, CommandLine& line) {
+  CLI::App& admin = *app.add_subcommand("admin", "Run the deployment");
+  admin.require_subcommand(1);
+  AddTokenCommands(admin, line);
+}
+
 void AddPlainCommand(CLI::App& app, CommandLine& line, const std::string& name,
                      const std::string& help, int (*run)(const CliContext&)) {
   app.add_subcommand(name, help)->callback([&line, run] {
@@ -260,9 +300,21 @@ void AddPlainCommand(CLI::App& app, CommandLine& line, const std::string& name,
 }
 
 void AddGlobalOptions(CLI::App& app, CommandLine& line) {
-  app.add_option("--server", line.context.server, "Address of the server, HOST:PORT")
+  ChannelOptions& server = line.context.server;
+  app.add_option("--server", server.address, "Address of the server, HOST:PORT")
       ->envname("QUANTRY_SERVER")
       ->capture_default_str();
+  app.add_flag("--tls", server.tls, "Encrypted; the server's certificate must be good")
+      ->envname("QUANTRY_TLS");
+  app.add_option("--tls-ca", server.tls_ca,
+                 "PEM file of who signs the server's certificate; default: the system's")
+      ->envname("QUANTRY_TLS_CA");
+  app.add_option("--tls-cert", server.tls_cert, "PEM file with this client's certificate")
+      ->envname("QUANTRY_TLS_CERT");
+  app.add_option("--tls-key", server.tls_key, "PEM file with its key")->envname("QUANTRY_TLS_KEY");
+  app.add_option("--token-file", server.token_file,
+                 "File with the bearer token; or the token itself in QUANTRY_TOKEN")
+      ->envname("QUANTRY_TOKEN_FILE");
   app.add_flag("--json", line.context.json, "Write JSON for scripts instead of text");
   app.add_option("--retry-for", line.context.retry_seconds,
                  "Seconds to wait for a server that does not answer")
@@ -305,6 +357,7 @@ int RunCommandLine(int argc, char** argv) {
   AddInspect(app, line);
   AddExplain(app, line);
   AddDataset(app, line);
+  AddAdmin(app, line);
   AddPlainCommand(app, line, "capabilities", "Show what the server and its workers can do",
                   RunCapabilities);
   AddPlainCommand(app, line, "version", "Show the versions of client and server", RunVersion);
@@ -314,8 +367,12 @@ int RunCommandLine(int argc, char** argv) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
   if (ServerWasGiven(argc, argv)) {
-    line.context.program = absl::StrCat("quantry --server ", line.context.server);
+    line.context.program = absl::StrCat("quantry --server ", line.context.server.address);
   }
+  if (const char* token = std::getenv("QUANTRY_TOKEN")) line.context.server.token = token;
+  auto channel = OpenChannel(line.context.server);
+  if (!channel.ok()) return line.context.FailUsage(channel.status());
+  line.context.channel = *std::move(channel);
   return line.action();
 }
 

@@ -180,7 +180,7 @@ int RunCapabilities(const CliContext& context) {
 int RunVersion(const CliContext& context) {
   JobClientOptions options{.call_timeout = absl::Seconds(2)};
   options.retry.give_up_after = absl::Milliseconds(1);
-  const auto capabilities = JobClient(MakeChannel(context.server), options).GetCapabilities();
+  const auto capabilities = JobClient(context.channel, options).GetCapabilities();
   if (context.json) {
     nlohmann::json versions = {{"clientVersion", QUANTRY_VERSION}};
     if (capabilities.ok()) versions["serverVersion"] = capabilities->version();
@@ -188,7 +188,7 @@ int RunVersion(const CliContext& context) {
     return kExitOk;
   }
   std::cout << "quantry " << QUANTRY_VERSION << '\n'
-            << "server at " << context.server << ": "
+            << "server at " << context.server.address << ": "
             << (capabilities.ok() ? SanitizeLine(capabilities->version()) : "does not answer")
             << '\n';
   return kExitOk;

@@ -10,9 +10,12 @@
 
 namespace quantry::client {
 
-// A channel to a Quantry server ("host:port"), unencrypted, with keepalive pings that find a dead
-// connection within about 30 s. A refused connect is tried again within about 1 s, one that is not
-// answered after 5 s; but see WaitForRetry.
+// Keepalive pings that find a dead connection within about 30 s. A refused connect is tried again
+// within about 1 s, one that is not answered after 5 s; but see WaitForRetry.
+grpc::ChannelArguments ChannelArguments();
+
+// A channel to a Quantry server ("host:port"), unencrypted and without credentials, with
+// ChannelArguments. OpenChannel makes others.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
 
 // Waits before a failed call is repeated: for `delay`, or until a channel that had no connection

@@ -58,6 +58,24 @@ absl::Status PreconditionError(absl::string_view reason, absl::string_view resou
   return status;
 }
 
+absl::Status QuotaError(absl::string_view reason, absl::string_view subject,
+                        absl::string_view message) {
+  absl::Status status = MakeError(absl::StatusCode::kResourceExhausted, reason, message);
+  google::rpc::QuotaFailure detail;
+  auto* violation = detail.add_violations();
+  violation->set_subject(std::string(subject));
+  violation->set_description(std::string(message));
+  Attach(status, detail);
+  return status;
+}
+
+absl::Status WithRequestId(absl::Status status, absl::string_view request_id) {
+  google::rpc::RequestInfo detail;
+  detail.set_request_id(std::string(request_id));
+  Attach(status, detail);
+  return status;
+}
+
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   google::rpc::RetryInfo detail;
   const int64_t nanoseconds = absl::ToInt64Nanoseconds(delay);

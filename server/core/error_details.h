@@ -39,6 +39,13 @@ absl::Status BadRequestError(absl::string_view reason,
 absl::Status PreconditionError(absl::string_view reason, absl::string_view resource,
                                absl::string_view message);
 
+// RESOURCE_EXHAUSTED with QuotaFailure{subject} and ErrorInfo.
+absl::Status QuotaError(absl::string_view reason, absl::string_view subject,
+                        absl::string_view message);
+
+// The same error with RequestInfo, by which logs can be searched.
+absl::Status WithRequestId(absl::Status status, absl::string_view request_id);
+
 // The same error with RetryInfo: how long to wait before the call is worth repeating.
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 

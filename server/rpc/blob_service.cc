@@ -9,7 +9,6 @@
 #include "common/status_macros.h"
 #include "server/core/error_details.h"
 #include "server/core/violations.h"
-#include "server/rpc/rpc_call.h"
 
 namespace quantry::server {
 namespace {
@@ -37,28 +36,50 @@ absl::Status CheckChunk(const v1::UploadRequest& chunk, const std::string& uploa
 
 }  // namespace
 
-grpc::Status BlobService::StartUpload(grpc::ServerContext*, const v1::StartUploadRequest* request,
+grpc::Status BlobService::StartUpload(grpc::ServerContext* context,
+                                      const v1::StartUploadRequest* request,
                                       v1::UploadStatus* response) {
-  return RunCall(metrics_, "BlobService/StartUpload", [&]() -> absl::Status {
-    Violations violations;
-    violations.Require(IsSha256Hex(request->sha256()), "sha256",
-                       absl::StrCat("'", request->sha256().substr(0, 80), "'"),
-                       "64 lower-case hex digits");
-    violations.Require(request->size_bytes() > 0 && request->size_bytes() <= max_upload_bytes_,
-                       "size_bytes", request->size_bytes(),
-                       absl::StrCat("1 to ", max_upload_bytes_, ", this deployment's limit"));
-    QUANTRY_RETURN_IF_ERROR(violations.ToStatus("INVALID_UPLOAD"));
-    QUANTRY_ASSIGN_OR_RETURN(const auto state,
-                             blobs_.Start(request->sha256(), request->size_bytes()));
-    *response = ToMessage(state);
-    return absl::OkStatus();
-  });
+  return gate_.Unary(context, "BlobService/StartUpload", *request, response,
+                     [&](const Principal& who) { return Start(*request, who); });
 }
 
-grpc::Status BlobService::Upload(grpc::ServerContext*,
+absl::StatusOr<v1::UploadStatus> BlobService::Start(const v1::StartUploadRequest& request,
+                                                    const Principal& who) {
+  Violations violations;
+  violations.Require(IsSha256Hex(request.sha256()), "sha256",
+                     absl::StrCat("'", request.sha256().substr(0, 80), "'"),
+                     "64 lower-case hex digits");
+  violations.Require(request.size_bytes() > 0 && request.size_bytes() <= limits_.max_upload_bytes,
+                     "size_bytes", request.size_bytes(),
+                     absl::StrCat("1 to ", limits_.max_upload_bytes, ", this deployment's limit"));
+  QUANTRY_RETURN_IF_ERROR(violations.ToStatus("INVALID_UPLOAD"));
+  QUANTRY_ASSIGN_OR_RETURN(const auto state, blobs_.Start(request.sha256(), request.size_bytes()));
+  // Only what is new to the server counts; a worker's results are not its own.
+  const bool counts = !state.complete && state.committed_size == 0 && who.role != v1::ROLE_WORKER;
+  if (counts) {
+    const absl::Duration wait =
+        uploads_.Take(who.name, static_cast<double>(request.size_bytes()), clock_.Monotonic());
+    if (wait > absl::ZeroDuration()) {
+      return WithRetryDelay(
+          QuotaError("UPLOAD_QUOTA", who.name,
+                     absl::StrCat(who.name, " has uploaded ", limits_.upload_bytes_per_day,
+                                  " bytes within a day, as many as it may; wait ",
+                                  absl::FormatDuration(wait))),
+          wait);
+    }
+  }
+  return ToMessage(state);
+}
+
+grpc::Status BlobService::Upload(grpc::ServerContext* context,
                                  grpc::ServerReader<v1::UploadRequest>* reader,
                                  v1::UploadStatus* response) {
-  return RunUnary(metrics_, "BlobService/Upload", response, [&] { return Receive(*reader); });
+  return gate_.Run(
+      *context, "BlobService/Upload", [] { return std::string(); },
+      [&](const Principal&) -> absl::Status {
+        QUANTRY_ASSIGN_OR_RETURN(*response, Receive(*reader));
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<v1::UploadStatus> BlobService::Receive(
@@ -82,19 +103,21 @@ absl::StatusOr<v1::UploadStatus> BlobService::Receive(
   return ToMessage(state);
 }
 
-grpc::Status BlobService::QueryWriteStatus(grpc::ServerContext*,
+grpc::Status BlobService::QueryWriteStatus(grpc::ServerContext* context,
                                            const v1::QueryWriteStatusRequest* request,
                                            v1::UploadStatus* response) {
-  return RunCall(metrics_, "BlobService/QueryWriteStatus", [&]() -> absl::Status {
-    QUANTRY_ASSIGN_OR_RETURN(const auto state, blobs_.Query(request->upload()));
-    *response = ToMessage(state);
-    return absl::OkStatus();
-  });
+  return gate_.Unary(context, "BlobService/QueryWriteStatus", *request, response,
+                     [&](const Principal&) -> absl::StatusOr<v1::UploadStatus> {
+                       QUANTRY_ASSIGN_OR_RETURN(const auto state, blobs_.Query(request->upload()));
+                       return ToMessage(state);
+                     });
 }
 
-grpc::Status BlobService::Download(grpc::ServerContext*, const v1::DownloadRequest* request,
+grpc::Status BlobService::Download(grpc::ServerContext* context, const v1::DownloadRequest* request,
                                    grpc::ServerWriter<v1::DownloadResponse>* writer) {
-  return RunCall(metrics_, "BlobService/Download", [&] { return Send(*request, *writer); });
+  return gate_.Run(
+      *context, "BlobService/Download", [&] { return request->sha256().substr(0, 64); },
+      [&](const Principal&) { return Send(*request, *writer); });
 }
 
 absl::Status BlobService::Send(const v1::DownloadRequest& request,

@@ -7,7 +7,6 @@
 #include "common/quant_config.h"
 #include "server/core/catalog.h"
 #include "server/core/job_id.h"
-#include "server/rpc/rpc_call.h"
 
 namespace quantry::server {
 namespace {
@@ -19,31 +18,36 @@ void Fill(absl::Span<const absl::string_view> names,
 
 }  // namespace
 
-grpc::Status CapabilityService::GetCapabilities(grpc::ServerContext*,
-                                                const v1::GetCapabilitiesRequest*,
+grpc::Status CapabilityService::GetCapabilities(grpc::ServerContext* context,
+                                                const v1::GetCapabilitiesRequest* request,
                                                 v1::Capabilities* response) {
-  return RunCall(state_.metrics, "CapabilityService/GetCapabilities", [&] {
-    response->set_version(QUANTRY_VERSION);
-    Fill(JobModes(), *response->mutable_modes());
-    Fill(BuiltinModels(), *response->mutable_builtin_models());
-    Fill(OnnxOperators(), *response->mutable_operators());
-    Fill(SupportedWeightQuantizers(), *response->mutable_weight_quantizers());
-    Fill(SupportedActivationQuantizers(), *response->mutable_activation_quantizers());
-    Fill(SupportedPreprocessors(), *response->mutable_preprocessors());
-    Fill(SupportedProfiles(), *response->mutable_profiles());
-    Fill(SupportedLayerTypes(), *response->mutable_layer_types());
-    Fill(SupportedWeightDtypes(), *response->mutable_weight_dtypes());
-    Fill(SupportedActivationDtypes(), *response->mutable_activation_dtypes());
-    Fill(SupportedCalibrators(), *response->mutable_calibrators());
-    Fill(SupportedPactSettings(), *response->mutable_pact_settings());
-    Fill(DatasetSchemeNames(), *response->mutable_dataset_schemes());
-    response->set_min_bits(kMinQuantBits);
-    response->set_max_bits(kMaxQuantBits);
-    response->set_max_upload_bytes(max_upload_bytes_);
-    response->set_max_device_count(kMaxDeviceCount);
-    AddWorkers(*response);
-    return absl::OkStatus();
-  });
+  return gate_.Unary(
+      context, "CapabilityService/GetCapabilities", *request, response,
+      [&](const Principal&) -> absl::StatusOr<v1::Capabilities> { return Describe(); });
+}
+
+v1::Capabilities CapabilityService::Describe() const {
+  v1::Capabilities capabilities;
+  capabilities.set_version(QUANTRY_VERSION);
+  Fill(JobModes(), *capabilities.mutable_modes());
+  Fill(BuiltinModels(), *capabilities.mutable_builtin_models());
+  Fill(OnnxOperators(), *capabilities.mutable_operators());
+  Fill(SupportedWeightQuantizers(), *capabilities.mutable_weight_quantizers());
+  Fill(SupportedActivationQuantizers(), *capabilities.mutable_activation_quantizers());
+  Fill(SupportedPreprocessors(), *capabilities.mutable_preprocessors());
+  Fill(SupportedProfiles(), *capabilities.mutable_profiles());
+  Fill(SupportedLayerTypes(), *capabilities.mutable_layer_types());
+  Fill(SupportedWeightDtypes(), *capabilities.mutable_weight_dtypes());
+  Fill(SupportedActivationDtypes(), *capabilities.mutable_activation_dtypes());
+  Fill(SupportedCalibrators(), *capabilities.mutable_calibrators());
+  Fill(SupportedPactSettings(), *capabilities.mutable_pact_settings());
+  Fill(DatasetSchemeNames(), *capabilities.mutable_dataset_schemes());
+  capabilities.set_min_bits(kMinQuantBits);
+  capabilities.set_max_bits(kMaxQuantBits);
+  capabilities.set_max_upload_bytes(max_upload_bytes_);
+  capabilities.set_max_device_count(kMaxDeviceCount);
+  AddWorkers(capabilities);
+  return capabilities;
 }
 
 void CapabilityService::AddWorkers(v1::Capabilities& capabilities) const {

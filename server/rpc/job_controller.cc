@@ -47,15 +47,29 @@ absl::Status ShuttingDown() {
       absl::Seconds(1));
 }
 
+absl::StatusOr<std::string> ResolveNamespace(const std::string& given, const Principal& who) {
+  if (given.empty()) return who.HomeNamespace();
+  if (!IsNamespace(given)) {
+    return BadRequestError(
+        "INVALID_NAMESPACE",
+        {{"namespace", absl::StrCat("is '", given.substr(0, 80),
+                                    "'; allowed: [a-z][a-z0-9-]{0,62}, or empty")}});
+  }
+  QUANTRY_RETURN_IF_ERROR(CheckNamespace(who, given));
+  return given;
+}
+
 absl::Status WatchCancelled() { return absl::CancelledError("the watcher went away"); }
 
 }  // namespace
 
-absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& request) {
+absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& request,
+                                                 const Principal& who) {
   QUANTRY_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
-  QUANTRY_ASSIGN_OR_RETURN(std::string name_space, ResolveNamespace(request.namespace_()));
+  QUANTRY_ASSIGN_OR_RETURN(const std::string name_space,
+                           ResolveNamespace(request.namespace_(), who));
   QUANTRY_RETURN_IF_ERROR(ValidateJobSpec(request.spec()));
-  QUANTRY_ASSIGN_OR_RETURN(std::string model_blob, ResolveModel(request.spec().model()));
+  QUANTRY_ASSIGN_OR_RETURN(std::string model_blob, ResolveModel(request.spec().model(), who));
   const absl::Time now = state_.clock.Now();
   JobChange job = SubmitJob(ids_.Next(now), name_space, request.spec(), std::move(model_blob), now);
   if (request.validate_only()) {
@@ -70,22 +84,15 @@ absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& req
   }
   QUANTRY_ASSIGN_OR_RETURN(const JobRecord stored, state_.jobs.Create(job, key));
   const bool repeat = stored.id != job.record.id;
-  spdlog::info("job submitted job={} mode={} priority={} repeat={}", stored.id,
+  spdlog::info("job submitted job={} namespace={} principal={} mode={} priority={} repeat={}",
+               stored.id, stored.job.namespace_(), who.name,
                v1::Mode_Name(stored.job.spec().mode()), stored.job.spec().priority(), repeat);
   state_.notifier.Notify(kQueueTopic);
   return Present(stored);
 }
 
-absl::StatusOr<std::string> JobController::ResolveNamespace(const std::string& given) const {
-  if (given.empty()) return std::string(kDefaultNamespace);
-  if (IsNamespace(given)) return given;
-  return BadRequestError(
-      "INVALID_NAMESPACE",
-      {{"namespace",
-        absl::StrCat("is '", given.substr(0, 80), "'; allowed: [a-z][a-z0-9-]{0,62}, or empty")}});
-}
-
-absl::StatusOr<std::string> JobController::ResolveModel(const v1::ModelSource& source) {
+absl::StatusOr<std::string> JobController::ResolveModel(const v1::ModelSource& source,
+                                                        const Principal& who) {
   if (source.has_blob()) {
     QUANTRY_RETURN_IF_ERROR(CheckModelBlob(source.blob()));
     return source.blob();
@@ -96,7 +103,7 @@ absl::StatusOr<std::string> JobController::ResolveModel(const v1::ModelSource& s
   }
   if (!source.has_job()) return std::string();
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(source.job(), "spec.model.job"));
-  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, Find(id, who));
   if (record.job.state() != v1::JOB_STATE_SUCCEEDED) {
     return PreconditionError(
         "MODEL_JOB_NOT_SUCCEEDED", source.job(),
@@ -151,14 +158,28 @@ absl::StatusOr<v1::Job> JobController::Present(const JobRecord& record) {
   return job;
 }
 
-absl::StatusOr<v1::Job> JobController::GetJob(const v1::GetJobRequest& request) {
+absl::StatusOr<JobRecord> JobController::Find(const std::string& id, const Principal& who) {
+  absl::StatusOr<JobRecord> record = state_.jobs.Get(id);
+  const bool hidden = record.ok() ? !who.MayUse(record->job.namespace_())
+                                  : absl::IsNotFound(record.status()) && who.IsRestricted();
+  if (hidden) return JobNotVisible(JobName(id));
+  return record;
+}
+
+absl::StatusOr<v1::Job> JobController::GetJob(const v1::GetJobRequest& request,
+                                              const Principal& who) {
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.name(), "name"));
-  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, Find(id, who));
   return Present(record);
 }
 
-absl::StatusOr<v1::ListJobsResponse> JobController::ListJobs(const v1::ListJobsRequest& request) {
+absl::StatusOr<v1::ListJobsResponse> JobController::ListJobs(const v1::ListJobsRequest& request,
+                                                             const Principal& who) {
   QUANTRY_ASSIGN_OR_RETURN(JobQuery query, ParseListRequest(request));
+  for (const std::string& name : query.namespaces) {
+    QUANTRY_RETURN_IF_ERROR(CheckNamespace(who, name));
+  }
+  if (query.namespaces.empty()) query.namespaces = who.namespaces;
   const int page_size = query.limit;
   ++query.limit;  // one more than asked for tells whether there is another page
   QUANTRY_ASSIGN_OR_RETURN(std::vector<JobRecord> records, state_.jobs.List(query));
@@ -175,9 +196,10 @@ absl::StatusOr<v1::ListJobsResponse> JobController::ListJobs(const v1::ListJobsR
   return response;
 }
 
-absl::StatusOr<v1::Job> JobController::Apply(const std::string& name, const char* verb,
-                                             Verb apply) {
+absl::StatusOr<v1::Job> JobController::Apply(const std::string& name, const Principal& who,
+                                             const char* verb, Verb apply) {
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name, "name"));
+  QUANTRY_RETURN_IF_ERROR(Find(id, who).status());
   const absl::Time now = state_.clock.Now();
   bool moved = false;
   const absl::StatusOr<JobRecord> record = state_.jobs.Update(id, [&](JobChange& change) {
@@ -186,7 +208,8 @@ absl::StatusOr<v1::Job> JobController::Apply(const std::string& name, const char
     return status;
   });
   QUANTRY_RETURN_IF_ERROR(record.status());
-  spdlog::info("job {} job={} state={}", verb, id, JobStateName(record->job.state()));
+  spdlog::info("job {} job={} principal={} state={}", verb, id, who.name,
+               JobStateName(record->job.state()));
   if (moved && IsTerminal(record->job.state())) state_.metrics.RecordJobEnd(record->job);
   if (moved) state_.backoff.Forget(id);
   state_.notifier.Notify(id);
@@ -194,30 +217,36 @@ absl::StatusOr<v1::Job> JobController::Apply(const std::string& name, const char
   return Present(*record);
 }
 
-absl::StatusOr<v1::Job> JobController::CancelJob(const v1::CancelJobRequest& request) {
-  return Apply(request.name(), "cancel", RequestCancel);
+absl::StatusOr<v1::Job> JobController::CancelJob(const v1::CancelJobRequest& request,
+                                                 const Principal& who) {
+  return Apply(request.name(), who, "cancel", RequestCancel);
 }
 
-absl::StatusOr<v1::Job> JobController::PauseJob(const v1::PauseJobRequest& request) {
-  return Apply(request.name(), "pause", RequestPause);
+absl::StatusOr<v1::Job> JobController::PauseJob(const v1::PauseJobRequest& request,
+                                                const Principal& who) {
+  return Apply(request.name(), who, "pause", RequestPause);
 }
 
-absl::StatusOr<v1::Job> JobController::ResumeJob(const v1::ResumeJobRequest& request) {
-  return Apply(request.name(), "resume", RequestResume);
+absl::StatusOr<v1::Job> JobController::ResumeJob(const v1::ResumeJobRequest& request,
+                                                 const Principal& who) {
+  return Apply(request.name(), who, "resume", RequestResume);
 }
 
-absl::StatusOr<v1::Job> JobController::RetryJob(const v1::RetryJobRequest& request) {
-  return Apply(request.name(), "retry", RequestRetry);
+absl::StatusOr<v1::Job> JobController::RetryJob(const v1::RetryJobRequest& request,
+                                                const Principal& who) {
+  return Apply(request.name(), who, "retry", RequestRetry);
 }
 
-absl::StatusOr<v1::Job> JobController::DeleteJob(const v1::DeleteJobRequest& request) {
-  return Apply(request.name(), "delete", [this](JobChange& change, absl::Time now) {
+absl::StatusOr<v1::Job> JobController::DeleteJob(const v1::DeleteJobRequest& request,
+                                                 const Principal& who) {
+  return Apply(request.name(), who, "delete", [this](JobChange& change, absl::Time now) {
     return RequestDelete(change, retention_, now);
   });
 }
 
-absl::StatusOr<v1::Job> JobController::UndeleteJob(const v1::UndeleteJobRequest& request) {
-  return Apply(request.name(), "undelete", RequestUndelete);
+absl::StatusOr<v1::Job> JobController::UndeleteJob(const v1::UndeleteJobRequest& request,
+                                                   const Principal& who) {
+  return Apply(request.name(), who, "undelete", RequestUndelete);
 }
 
 void JobController::Purge() {
@@ -229,11 +258,11 @@ void JobController::Purge() {
   for (const std::string& id : *purged) spdlog::info("job purged job={}", id);
 }
 
-absl::Status JobController::WatchJob(const v1::WatchJobRequest& request,
+absl::Status JobController::WatchJob(const v1::WatchJobRequest& request, const Principal& who,
                                      absl::FunctionRef<bool(const v1::Event&)> send,
                                      absl::FunctionRef<bool()> is_cancelled) {
   QUANTRY_ASSIGN_OR_RETURN(const std::string id, ParseJobName(request.name(), "name"));
-  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, state_.jobs.Get(id));
+  QUANTRY_ASSIGN_OR_RETURN(const JobRecord record, Find(id, who));
   int64_t after = request.after_sequence();
   if (after < 0 || after > record.job.last_sequence()) {
     return MakeError(absl::StatusCode::kOutOfRange, "SEQUENCE_OUT_OF_RANGE",

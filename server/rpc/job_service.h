@@ -2,16 +2,15 @@
 #define QUANTRY_SERVER_RPC_JOB_SERVICE_H_
 
 #include "quantry/v1/job_service.grpc.pb.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/job_controller.h"
-#include "server/rpc/server_metrics.h"
 
 namespace quantry::server {
 
 // quantry.v1.JobService. Thread-safe; the references must outlive it.
 class JobService final : public v1::JobService::Service {
  public:
-  JobService(JobController& controller, ServerMetrics& metrics)
-      : controller_(controller), metrics_(metrics) {}
+  JobService(JobController& controller, CallGate& gate) : controller_(controller), gate_(gate) {}
 
   grpc::Status CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request,
                          v1::Job* response) override;
@@ -36,7 +35,7 @@ class JobService final : public v1::JobService::Service {
 
  private:
   JobController& controller_;
-  ServerMetrics& metrics_;
+  CallGate& gate_;
 };
 
 }  // namespace quantry::server

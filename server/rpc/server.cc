@@ -26,24 +26,12 @@ constexpr int kConnectionAgeGraceMs = 300'000;
 constexpr absl::Duration kDestructorGrace = absl::Milliseconds(200);
 
 const char* const kServices[] = {"quantry.v1.JobService", "quantry.v1.BlobService",
-                                 "quantry.v1.WorkerService", "quantry.v1.CapabilityService"};
+                                 "quantry.v1.WorkerService", "quantry.v1.CapabilityService",
+                                 "quantry.v1.AdminService"};
 
 // `address` ("HOST:PORT") with another port.
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-}
-
-absl::Status CheckOptions(const ServerOptions& options) {
-  if (options.lease_duration < absl::Seconds(1)) {
-    return absl::InvalidArgumentError(absl::StrCat("lease duration is ",
-                                                   absl::FormatDuration(options.lease_duration),
-                                                   "; allowed: 1 s or more"));
-  }
-  if (options.max_upload_bytes <= 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("max upload size is ", options.max_upload_bytes, "; allowed: 1 byte or more"));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status CannotListen(const std::string& address, absl::string_view why) {
@@ -53,23 +41,55 @@ absl::Status CannotListen(const std::string& address, absl::string_view why) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, JobStore& jobs, BlobStore& blobs, const Clock& clock)
-    : state_(jobs, blobs, clock, options.lease_duration),
+absl::Status Server::CheckOptions(const ServerOptions& options) {
+  if (options.lease_duration < absl::Seconds(1)) {
+    return absl::InvalidArgumentError(absl::StrCat("lease duration is ",
+                                                   absl::FormatDuration(options.lease_duration),
+                                                   "; allowed: 1 s or more"));
+  }
+  if (options.max_upload_bytes <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max upload size is ", options.max_upload_bytes, "; allowed: 1 byte or more"));
+  }
+  if (options.tls.certificate.empty() != options.tls.key.empty()) {
+    return absl::InvalidArgumentError(
+        "of the TLS certificate and its key only one is given; allowed: both or none");
+  }
+  const bool guarded = options.tls.enabled() && options.authentication.required;
+  if (guarded || options.allow_insecure || IsLoopback(options.listen)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "listen is ", options.listen, ", which other machines can reach, without ",
+      options.tls.enabled() ? "authentication" : "TLS",
+      "; give --tls-cert and --tls-key, and --root-token-file or --tls-client-ca; listen on "
+      "127.0.0.1; or say --allow-insecure where the network itself is guarded"));
+}
+
+Server::Server(const ServerOptions& options, const Stores& stores, std::unique_ptr<AuditLog> audit,
+               const Clock& clock)
+    : state_(stores.jobs, stores.blobs, clock, options.lease_duration),
+      audit_(std::move(audit)),
+      authenticator_(options.authentication, &stores.tokens, clock),
+      gate_(authenticator_, options.calls_per_second, *audit_, state_.metrics, clock),
       jobs_(state_, options.retention, std::random_device{}()),
       leases_(state_),
-      job_service_(jobs_, state_.metrics),
-      worker_service_(leases_, state_.metrics),
-      blob_service_(blobs, options.max_upload_bytes, state_.metrics),
-      capability_service_(state_, options.max_upload_bytes),
-      collector_(std::make_shared<JobsCollector>(jobs)) {}
+      job_service_(jobs_, gate_),
+      worker_service_(leases_, gate_),
+      blob_service_(stores.blobs,
+                    {.max_upload_bytes = options.max_upload_bytes,
+                     .upload_bytes_per_day = options.upload_bytes_per_day},
+                    gate_, state_.metrics, clock),
+      capability_service_(state_, options.max_upload_bytes, gate_),
+      admin_service_(stores.tokens, authenticator_, gate_, clock),
+      collector_(std::make_shared<JobsCollector>(stores.jobs)) {}
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, JobStore& jobs,
-                                                      BlobStore& blobs, const Clock& clock) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      const Stores& stores, const Clock& clock) {
   QUANTRY_RETURN_IF_ERROR(CheckOptions(options));
-  std::unique_ptr<Server> server(new Server(options, jobs, blobs, clock));
+  QUANTRY_ASSIGN_OR_RETURN(auto audit, AuditLog::Open(options.audit_log));
+  std::unique_ptr<Server> server(new Server(options, stores, std::move(audit), clock));
   QUANTRY_RETURN_IF_ERROR(server->leases_.Load());
-  QUANTRY_RETURN_IF_ERROR(
-      jobs.Listen([raw = server.get()](const JobStore::Change& change) { raw->OnChange(change); }));
+  QUANTRY_RETURN_IF_ERROR(stores.jobs.Listen(
+      [raw = server.get()](const JobStore::Change& change) { raw->OnChange(change); }));
   QUANTRY_RETURN_IF_ERROR(server->StartMetrics(options));
   QUANTRY_RETURN_IF_ERROR(server->StartGrpc(options));
   const absl::Duration period =
@@ -83,7 +103,8 @@ absl::Status Server::StartGrpc(const ServerOptions& options) {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  QUANTRY_ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options.tls));
+  builder.AddListeningPort(options.listen, credentials, &port);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -98,6 +119,7 @@ absl::Status Server::StartGrpc(const ServerOptions& options) {
   builder.RegisterService(&blob_service_);
   builder.RegisterService(&worker_service_);
   builder.RegisterService(&capability_service_);
+  builder.RegisterService(&admin_service_);
   grpc_ = builder.BuildAndStart();
   if (grpc_ == nullptr || port == 0) return CannotListen(options.listen, "");
   for (const char* service : kServices) {
@@ -154,6 +176,7 @@ void Server::Drain(absl::Duration grace) {
     grpc_->Wait();
   }
   if (sweeper_.joinable()) sweeper_.join();
+  state_.jobs.StopListening();
   exposer_.reset();
 }
 

@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,13 +15,18 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "server/rpc/admin_service.h"
+#include "server/rpc/audit_log.h"
+#include "server/rpc/authenticator.h"
 #include "server/rpc/blob_service.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/capability_service.h"
 #include "server/rpc/control_state.h"
 #include "server/rpc/job_controller.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/jobs_collector.h"
 #include "server/rpc/lease_controller.h"
+#include "server/rpc/tls.h"
 #include "server/rpc/worker_service.h"
 
 namespace quantry::server {
@@ -31,16 +37,34 @@ struct ServerOptions {
   absl::Duration lease_duration = absl::Seconds(30);  // at least 1 s
   int64_t max_upload_bytes = int64_t{4} << 30;        // > 0
   absl::Duration retention = absl::Hours(7 * 24);     // of deleted jobs; not negative
+
+  TlsFiles tls;
+  Authenticator::Options authentication;
+  // Listen where others can reach it without TLS or without knowing who calls.
+  bool allow_insecure = false;
+  double calls_per_second = 0;       // of each principal but workers; 0: no limit
+  int64_t upload_bytes_per_day = 0;  // likewise
+  std::filesystem::path audit_log;   // empty: none
+};
+
+// Where a server keeps things.
+struct Stores {
+  JobStore& jobs;
+  BlobStore& blobs;
+  TokenStore& tokens;
 };
 
 // A running quantry-server: the gRPC services, health and reflection, the Prometheus endpoint and
 // the thread that ends leases. Thread-safe.
 class Server {
  public:
-  // Starts to serve. The references must outlive the server. UNAVAILABLE, naming the address, if it
-  // can't be listened on; INVALID_ARGUMENT for wrong options.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, JobStore& jobs,
-                                                       BlobStore& blobs, const Clock& clock);
+  // Starts to serve. The stores and the clock must outlive the server. UNAVAILABLE, naming the
+  // address, if it can't be listened on; INVALID_ARGUMENT for wrong options.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
+                                                       const Stores& stores, const Clock& clock);
+
+  // INVALID_ARGUMENT for options that no server would start with.
+  static absl::Status CheckOptions(const ServerOptions& options);
 
   // Drains with a short grace if that was not done.
   ~Server();
@@ -57,7 +81,8 @@ class Server {
   void Sweep() { leases_.Sweep(); }
 
  private:
-  Server(const ServerOptions& options, JobStore& jobs, BlobStore& blobs, const Clock& clock);
+  Server(const ServerOptions& options, const Stores& stores, std::unique_ptr<AuditLog> audit,
+         const Clock& clock);
 
   absl::Status StartGrpc(const ServerOptions& options);
   absl::Status StartMetrics(const ServerOptions& options);
@@ -66,12 +91,16 @@ class Server {
   void SweepUntilStopped(absl::Duration period);
 
   ControlState state_;
+  const std::unique_ptr<AuditLog> audit_;
+  Authenticator authenticator_;
+  CallGate gate_;
   JobController jobs_;
   LeaseController leases_;
   JobService job_service_;
   WorkerService worker_service_;
   BlobService blob_service_;
   CapabilityService capability_service_;
+  AdminService admin_service_;
   std::shared_ptr<JobsCollector> collector_;
 
   std::string listen_address_;

@@ -1,42 +1,42 @@
 #include "server/rpc/worker_service.h"
 
-#include "server/rpc/rpc_call.h"
-
 namespace quantry::server {
 
-grpc::Status WorkerService::RegisterWorker(grpc::ServerContext*,
+grpc::Status WorkerService::RegisterWorker(grpc::ServerContext* context,
                                            const v1::RegisterWorkerRequest* request,
                                            v1::RegisterWorkerResponse* response) {
-  return RunUnary(metrics_, "WorkerService/RegisterWorker", response,
-                  [&] { return controller_.RegisterWorker(*request); });
+  return gate_.Unary(context, "WorkerService/RegisterWorker", *request, response,
+                     [&](const Principal&) { return controller_.RegisterWorker(*request); });
 }
 
 grpc::Status WorkerService::AcquireLease(grpc::ServerContext* context,
                                          const v1::AcquireLeaseRequest* request,
                                          v1::AcquireLeaseResponse* response) {
-  return RunUnary(metrics_, "WorkerService/AcquireLease", response, [&] {
-    return controller_.AcquireLease(*request, [&] { return context->IsCancelled(); });
-  });
+  return gate_.Unary(
+      context, "WorkerService/AcquireLease", *request, response, [&](const Principal&) {
+        return controller_.AcquireLease(*request, [&] { return context->IsCancelled(); });
+      });
 }
 
-grpc::Status WorkerService::Heartbeat(grpc::ServerContext*, const v1::HeartbeatRequest* request,
+grpc::Status WorkerService::Heartbeat(grpc::ServerContext* context,
+                                      const v1::HeartbeatRequest* request,
                                       v1::HeartbeatResponse* response) {
-  return RunUnary(metrics_, "WorkerService/Heartbeat", response,
-                  [&] { return controller_.Heartbeat(*request); });
+  return gate_.Unary(context, "WorkerService/Heartbeat", *request, response,
+                     [&](const Principal&) { return controller_.Heartbeat(*request); });
 }
 
-grpc::Status WorkerService::ReportEvents(grpc::ServerContext*,
+grpc::Status WorkerService::ReportEvents(grpc::ServerContext* context,
                                          const v1::ReportEventsRequest* request,
                                          v1::ReportEventsResponse* response) {
-  return RunUnary(metrics_, "WorkerService/ReportEvents", response,
-                  [&] { return controller_.ReportEvents(*request); });
+  return gate_.Unary(context, "WorkerService/ReportEvents", *request, response,
+                     [&](const Principal&) { return controller_.ReportEvents(*request); });
 }
 
-grpc::Status WorkerService::FinishAttempt(grpc::ServerContext*,
+grpc::Status WorkerService::FinishAttempt(grpc::ServerContext* context,
                                           const v1::FinishAttemptRequest* request,
                                           v1::FinishAttemptResponse* response) {
-  return RunUnary(metrics_, "WorkerService/FinishAttempt", response,
-                  [&] { return controller_.FinishAttempt(*request); });
+  return gate_.Unary(context, "WorkerService/FinishAttempt", *request, response,
+                     [&](const Principal&) { return controller_.FinishAttempt(*request); });
 }
 
 }  // namespace quantry::server

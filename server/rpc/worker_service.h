@@ -2,16 +2,16 @@
 #define QUANTRY_SERVER_RPC_WORKER_SERVICE_H_
 
 #include "quantry/v1/worker_service.grpc.pb.h"
+#include "server/rpc/call_gate.h"
 #include "server/rpc/lease_controller.h"
-#include "server/rpc/server_metrics.h"
 
 namespace quantry::server {
 
 // quantry.v1.WorkerService. Thread-safe; the references must outlive it.
 class WorkerService final : public v1::WorkerService::Service {
  public:
-  WorkerService(LeaseController& controller, ServerMetrics& metrics)
-      : controller_(controller), metrics_(metrics) {}
+  WorkerService(LeaseController& controller, CallGate& gate)
+      : controller_(controller), gate_(gate) {}
 
   grpc::Status RegisterWorker(grpc::ServerContext* context,
                               const v1::RegisterWorkerRequest* request,
@@ -27,7 +27,7 @@ class WorkerService final : public v1::WorkerService::Service {
 
  private:
   LeaseController& controller_;
-  ServerMetrics& metrics_;
+  CallGate& gate_;
 };
 
 }  // namespace quantry::server

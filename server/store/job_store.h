@@ -94,6 +94,8 @@ class JobStore {
   // Calls `on_change`, from a thread of the store's, when another server has changed something,
   // until the store's end. Call at most once. Does nothing for a store that is not shared.
   virtual absl::Status Listen(std::function<void(const Change&)> on_change) = 0;
+  // When this returns, `on_change` is not called any more.
+  virtual void StopListening() = 0;
 
   // Whether a job needs the blob.
   virtual absl::StatusOr<bool> IsReferenced(const std::string& sha256) = 0;

@@ -8,18 +8,13 @@
 #include "absl/strings/str_split.h"
 #include "common/status_macros.h"
 #include "server/store/job_query_sql.h"
-#include "server/store/postgres_connection.h"
 #include "server/store/postgres_listener.h"
 #include "server/store/sql_rows.h"
-#include "server/store/sql_schema.h"
-#include "server/store/sqlite_connection.h"
 
 namespace quantry::server {
 namespace {
 
 using Keep = SqlConnection::Keep;
-
-constexpr int kReaders = 4;
 
 // The job of the request id: `job_id`, or that of an earlier use.
 absl::StatusOr<std::string> ClaimRequest(SqlConnection& connection, const JobStore::RequestKey& key,
@@ -62,77 +57,25 @@ std::string RandomName() {
 
 absl::StatusOr<std::unique_ptr<SqlJobStore>> SqlJobStore::OpenSqlite(
     const std::filesystem::path& path) {
-  using Access = SqliteConnection::Access;
-  QUANTRY_ASSIGN_OR_RETURN(auto writer, SqliteConnection::Open(path, Access::kReadWrite));
-  QUANTRY_RETURN_IF_ERROR(WithContext(MigrateSchema(*writer), path.string()));
-  Connections readers;
-  for (int i = 0; i < kReaders; ++i) {
-    QUANTRY_ASSIGN_OR_RETURN(auto reader, SqliteConnection::Open(path, Access::kReadOnly));
-    readers.push_back(std::move(reader));
-  }
-  return std::unique_ptr<SqlJobStore>(new SqlJobStore(std::move(writer), std::move(readers), ""));
+  QUANTRY_ASSIGN_OR_RETURN(auto database, SqlDatabase::OpenSqlite(path));
+  return std::make_unique<SqlJobStore>(std::move(database));
 }
 
 absl::StatusOr<std::unique_ptr<SqlJobStore>> SqlJobStore::OpenPostgres(const std::string& url) {
-  QUANTRY_ASSIGN_OR_RETURN(auto writer, PostgresConnection::Open(url));
-  QUANTRY_RETURN_IF_ERROR(MigrateSchema(*writer));
-  Connections readers;
-  for (int i = 0; i < kReaders; ++i) {
-    QUANTRY_ASSIGN_OR_RETURN(auto reader, PostgresConnection::Open(url));
-    readers.push_back(std::move(reader));
-  }
-  return std::unique_ptr<SqlJobStore>(new SqlJobStore(std::move(writer), std::move(readers), url));
+  QUANTRY_ASSIGN_OR_RETURN(auto database, SqlDatabase::OpenPostgres(url));
+  return std::make_unique<SqlJobStore>(std::move(database));
 }
 
-SqlJobStore::SqlJobStore(std::unique_ptr<SqlConnection> writer, Connections readers,
-                         std::string url)
-    : writer_(std::move(writer)),
-      url_(std::move(url)),
-      origin_(RandomName()),
-      committer_(*writer_),
-      free_readers_(std::move(readers)) {}
+SqlJobStore::SqlJobStore(std::shared_ptr<SqlDatabase> database)
+    : database_(std::move(database)), origin_(RandomName()) {}
 
 SqlJobStore::~SqlJobStore() = default;
-
-absl::Status SqlJobStore::Read(Reading reading) {
-  std::unique_ptr<SqlConnection> connection;
-  {
-    absl::MutexLock lock(&readers_mutex_);
-    readers_mutex_.Await(absl::Condition(
-        +[](Connections* free) { return !free->empty(); }, &free_readers_));
-    connection = std::move(free_readers_.back());
-    free_readers_.pop_back();
-  }
-  absl::Status status = reading(*connection);
-  if (!status.ok() && connection->IsLost() && connection->Reconnect().ok()) {
-    status = reading(*connection);
-  }
-  absl::MutexLock lock(&readers_mutex_);
-  free_readers_.push_back(std::move(connection));
-  return status;
-}
-
-absl::Status SqlJobStore::ReadRows(const std::string& sql, Keep keep,
-                                   absl::FunctionRef<void(SqlStatement&)> bind,
-                                   absl::FunctionRef<void()> reset,
-                                   absl::FunctionRef<absl::Status(SqlStatement&)> take) {
-  return Read([&](SqlConnection& connection) -> absl::Status {
-    reset();
-    SqlStatement rows = connection.Prepare(sql, keep);
-    bind(rows);
-    while (true) {
-      QUANTRY_ASSIGN_OR_RETURN(const bool more, rows.Step());
-      if (!more) return absl::OkStatus();
-      QUANTRY_RETURN_IF_ERROR(take(rows));
-    }
-  });
-}
 
 absl::StatusOr<JobRecord> SqlJobStore::Create(const JobChange& job,
                                               const std::optional<RequestKey>& key) {
   QUANTRY_RETURN_IF_ERROR(CheckSequences(job, 0));
   JobRecord stored;
-  const absl::Status status = committer_.Run([&](SqlConnection& connection) -> absl::Status {
+  const absl::Status status = database_->Write([&](SqlConnection& connection) -> absl::Status {
     stored = job.record;
     if (key.has_value()) {
       QUANTRY_ASSIGN_OR_RETURN(const std::string id, ClaimRequest(connection, *key, stored.id));
@@ -151,7 +94,7 @@ absl::StatusOr<JobRecord> SqlJobStore::Create(const JobChange& job,
 
 absl::StatusOr<JobRecord> SqlJobStore::Get(const std::string& id) {
   JobRecord record;
-  const absl::Status status = Read([&](SqlConnection& connection) -> absl::Status {
+  const absl::Status status = database_->Read([&](SqlConnection& connection) -> absl::Status {
     QUANTRY_ASSIGN_OR_RETURN(record, SelectJob(connection, id));
     return absl::OkStatus();
   });
@@ -162,7 +105,7 @@ absl::StatusOr<JobRecord> SqlJobStore::Get(const std::string& id) {
 absl::StatusOr<std::vector<JobRecord>> SqlJobStore::List(const JobQuery& query) {
   std::vector<JobRecord> list;
   const JobQuerySql select = MakeJobQuerySql(query);
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       select.sql, Keep::kNothing, [&](SqlStatement& rows) { select.Bind(rows); },
       [&] { list.clear(); },
       [&](SqlStatement& rows) -> absl::Status {
@@ -175,7 +118,7 @@ absl::StatusOr<std::vector<JobRecord>> SqlJobStore::List(const JobQuery& query) 
 
 absl::StatusOr<JobRecord> SqlJobStore::Update(const std::string& id, Mutation mutation) {
   JobRecord stored;
-  const absl::Status status = committer_.Run([&](SqlConnection& connection) -> absl::Status {
+  const absl::Status status = database_->Write([&](SqlConnection& connection) -> absl::Status {
     QUANTRY_ASSIGN_OR_RETURN(const JobRecord before, SelectJobForUpdate(connection, id));
     JobChange change{.record = before};
     QUANTRY_RETURN_IF_ERROR(mutation(change));
@@ -192,7 +135,7 @@ absl::StatusOr<JobRecord> SqlJobStore::Update(const std::string& id, Mutation mu
 
 absl::StatusOr<std::vector<std::string>> SqlJobStore::Purge(absl::Time now, int limit) {
   std::vector<std::string> ids;
-  const absl::Status status = committer_.Run([&](SqlConnection& connection) -> absl::Status {
+  const absl::Status status = database_->Write([&](SqlConnection& connection) -> absl::Status {
     ids.clear();
     {
       SqlStatement rows = connection.Prepare(
@@ -217,7 +160,7 @@ absl::StatusOr<std::vector<v1::Event>> SqlJobStore::Events(const std::string& id
                                                            int limit) {
   std::vector<v1::Event> events;
   bool exists = false;
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       "SELECT event FROM events WHERE job_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
       Keep::kStatement,
       [&](SqlStatement& rows) { rows.BindText(id).BindInt(after).BindInt(limit); },
@@ -227,7 +170,7 @@ absl::StatusOr<std::vector<v1::Event>> SqlJobStore::Events(const std::string& id
         return absl::DataLossError(absl::StrCat("database: an event of job ", id, " is broken"));
       }));
   if (!events.empty()) return events;
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       "SELECT 1 FROM jobs WHERE id = ?", Keep::kStatement,
       [&](SqlStatement& rows) { rows.BindText(id); }, [&] { exists = false; },
       [&](SqlStatement&) {
@@ -241,7 +184,7 @@ absl::StatusOr<std::vector<v1::Event>> SqlJobStore::Events(const std::string& id
 absl::StatusOr<std::vector<QueuedJob>> SqlJobStore::Queued(const std::string& device_kind,
                                                            int limit) {
   std::vector<QueuedJob> queued;
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       "SELECT id, priority, device_kind, crashed_workers, lease_epoch, backoff FROM jobs "
       "WHERE state = ? AND device_kind IN ('', ?) ORDER BY priority DESC, id LIMIT ?",
       Keep::kStatement,
@@ -263,7 +206,7 @@ absl::StatusOr<std::vector<QueuedJob>> SqlJobStore::Queued(const std::string& de
 
 absl::StatusOr<int64_t> SqlJobStore::CountAhead(int32_t priority, const std::string& id) {
   int64_t count = 0;
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       "SELECT count(*) FROM jobs WHERE state = ? AND (priority > ? OR (priority = ? AND id < ?))",
       Keep::kStatement,
       [&](SqlStatement& row) {
@@ -279,7 +222,7 @@ absl::StatusOr<int64_t> SqlJobStore::CountAhead(int32_t priority, const std::str
 
 absl::StatusOr<std::map<v1::JobState, int64_t>> SqlJobStore::CountByState() {
   std::map<v1::JobState, int64_t> counts;
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       "SELECT state, count(*) FROM jobs GROUP BY state", Keep::kStatement, [](SqlStatement&) {},
       [&] { counts.clear(); },
       [&](SqlStatement& row) {
@@ -290,7 +233,7 @@ absl::StatusOr<std::map<v1::JobState, int64_t>> SqlJobStore::CountByState() {
 }
 
 absl::Status SqlJobStore::PutWorker(const v1::RegisterWorkerRequest& worker) {
-  return committer_.Run([&](SqlConnection& connection) {
+  return database_->Write([&](SqlConnection& connection) {
     return connection
         .Prepare(
             "INSERT INTO workers (id, registration, beat) VALUES (?, ?, 1) ON CONFLICT (id) "
@@ -303,7 +246,7 @@ absl::Status SqlJobStore::PutWorker(const v1::RegisterWorkerRequest& worker) {
 
 absl::StatusOr<std::vector<StoredWorker>> SqlJobStore::Workers() {
   std::vector<StoredWorker> workers;
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       "SELECT registration, beat FROM workers ORDER BY id", Keep::kStatement, [](SqlStatement&) {},
       [&] { workers.clear(); },
       [&](SqlStatement& row) -> absl::Status {
@@ -316,7 +259,7 @@ absl::StatusOr<std::vector<StoredWorker>> SqlJobStore::Workers() {
 }
 
 absl::Status SqlJobStore::BeatLease(const std::string& id, int64_t epoch) {
-  return committer_.Run([&](SqlConnection& connection) {
+  return database_->Write([&](SqlConnection& connection) {
     return connection
         .Prepare("UPDATE jobs SET lease_beat = lease_beat + 1 WHERE id = ? AND lease_epoch = ?")
         .BindText(id)
@@ -326,7 +269,7 @@ absl::Status SqlJobStore::BeatLease(const std::string& id, int64_t epoch) {
 }
 
 absl::Status SqlJobStore::BeatWorker(const std::string& worker_id) {
-  return committer_.Run([&](SqlConnection& connection) {
+  return database_->Write([&](SqlConnection& connection) {
     return connection.Prepare("UPDATE workers SET beat = beat + 1 WHERE id = ?")
         .BindText(worker_id)
         .Run();
@@ -335,7 +278,7 @@ absl::Status SqlJobStore::BeatWorker(const std::string& worker_id) {
 
 absl::StatusOr<std::vector<StoredLease>> SqlJobStore::Leases() {
   std::vector<StoredLease> leases;
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       "SELECT id, lease_epoch, lease_beat FROM jobs WHERE state IN (?, ?)", Keep::kStatement,
       [](SqlStatement& rows) { rows.BindInt(v1::JOB_STATE_LEASED).BindInt(v1::JOB_STATE_RUNNING); },
       [&] { leases.clear(); },
@@ -353,15 +296,18 @@ absl::Status SqlJobStore::Listen(std::function<void(const Change&)> on_change) {
     const Change change = ReadNotice(payload, own, origin);
     if (!own) on_change(change);
   };
-  QUANTRY_ASSIGN_OR_RETURN(listener_, PostgresListener::Start(url_, on_message, [on_change] {
+  QUANTRY_ASSIGN_OR_RETURN(listener_,
+                           PostgresListener::Start(database_->url(), on_message, [on_change] {
                              on_change({.job_id = "", .queued = true});
                            }));
   return absl::OkStatus();
 }
 
+void SqlJobStore::StopListening() { listener_.reset(); }
+
 absl::StatusOr<bool> SqlJobStore::IsReferenced(const std::string& sha256) {
   bool referenced = false;
-  QUANTRY_RETURN_IF_ERROR(ReadRows(
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
       "SELECT 1 FROM job_blobs WHERE sha256 = ? LIMIT 1", Keep::kStatement,
       [&](SqlStatement& rows) { rows.BindText(sha256); }, [&] { referenced = false; },
       [&](SqlStatement&) {
@@ -373,7 +319,7 @@ absl::StatusOr<bool> SqlJobStore::IsReferenced(const std::string& sha256) {
 
 absl::StatusOr<bool> SqlJobStore::BeginBlobRemoval(const std::string& sha256) {
   bool free = false;
-  const absl::Status status = committer_.Run([&](SqlConnection& connection) -> absl::Status {
+  const absl::Status status = database_->Write([&](SqlConnection& connection) -> absl::Status {
     QUANTRY_RETURN_IF_ERROR(connection.LockName(sha256));
     {
       SqlStatement row = connection.Prepare("SELECT 1 FROM job_blobs WHERE sha256 = ? LIMIT 1");
@@ -391,7 +337,7 @@ absl::StatusOr<bool> SqlJobStore::BeginBlobRemoval(const std::string& sha256) {
 }
 
 absl::Status SqlJobStore::EndBlobRemoval(const std::string& sha256) {
-  return committer_.Run([&](SqlConnection& connection) {
+  return database_->Write([&](SqlConnection& connection) {
     return connection.Prepare("DELETE FROM blob_removals WHERE sha256 = ?").BindText(sha256).Run();
   });
 }

@@ -89,6 +89,16 @@ CREATE INDEX job_blobs_by_sha256 ON job_blobs (sha256);
 CREATE TABLE blob_removals (
   sha256 TEXT PRIMARY KEY
 ) WITHOUT ROWID;
+CREATE TABLE tokens (
+  id TEXT PRIMARY KEY,
+  sha256 TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  role INTEGER NOT NULL,
+  namespaces TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  expire_time INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX tokens_by_sha256 ON tokens (sha256);
 UPDATE requests SET request_id = 'default/' || request_id;
 ALTER TABLE workers ADD COLUMN beat INTEGER NOT NULL DEFAULT 0;
 )sql",

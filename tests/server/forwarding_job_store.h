@@ -58,6 +58,7 @@ class ForwardingJobStore : public JobStore {
   absl::Status Listen(std::function<void(const Change&)> on_change) override {
     return store_.Listen(std::move(on_change));
   }
+  void StopListening() override { store_.StopListening(); }
   absl::StatusOr<bool> IsReferenced(const std::string& sha256) override {
     return store_.IsReferenced(sha256);
   }

@@ -43,9 +43,20 @@ void DefineFlags(CLI::App& app, ProgramOptions& options, double& stop_grace) {
   WorkerOptions& worker = options.worker;
   worker.trainer = DefaultTrainer();
   app.set_version_flag("--version", absl::StrCat("quantry-worker ", QUANTRY_VERSION));
-  app.add_option("--server", worker.server, "Server's address, host:port")
+  app.add_option("--server", worker.server.address, "Server's address, host:port")
       ->envname("QUANTRY_SERVER")
       ->capture_default_str();
+  app.add_flag("--tls", worker.server.tls, "Encrypted; the server's certificate must be good")
+      ->envname("QUANTRY_TLS");
+  app.add_option("--tls-ca", worker.server.tls_ca,
+                 "PEM file of who signs the server's certificate; default: the system's")
+      ->envname("QUANTRY_TLS_CA");
+  app.add_option("--tls-cert", worker.server.tls_cert, "PEM file with this worker's certificate")
+      ->envname("QUANTRY_TLS_CERT");
+  app.add_option("--tls-key", worker.server.tls_key, "PEM file with its key")
+      ->envname("QUANTRY_TLS_KEY");
+  app.add_option("--token-file", worker.server.token_file, "File with the worker's bearer token")
+      ->envname("QUANTRY_TOKEN_FILE");
   app.add_option("--data-dir", worker.data_dir,
                  "Folder of this worker alone: identity, cache, jobs")
       ->envname("QUANTRY_WORKER_DATA_DIR")
@@ -105,7 +116,7 @@ absl::Status RunUntilSignal(const ProgramOptions& options, const sigset_t& signa
                            Worker::Create(options.worker, *registry));
   QUANTRY_ASSIGN_OR_RETURN(const auto exposer, ServeMetrics(options.metrics, registry));
   spdlog::info("worker started version={} worker={} server={} devices={} trainer={}",
-               QUANTRY_VERSION, worker->id(), options.worker.server,
+               QUANTRY_VERSION, worker->id(), options.worker.server.address,
                absl::StrJoin(worker->devices(), ",",
                              [](std::string* out, const v1::Device& device) {
                                absl::StrAppend(out, device.id());

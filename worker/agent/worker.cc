@@ -33,17 +33,19 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(const WorkerOptions& opti
   QUANTRY_ASSIGN_OR_RETURN(const auto trainable, TrainableDevices(options.trainer));
   QUANTRY_ASSIGN_OR_RETURN(std::vector<v1::Device> devices, FindDevices(options.device, trainable));
   QUANTRY_ASSIGN_OR_RETURN(std::unique_ptr<DataFolder> folder, DataFolder::Open(options.data_dir));
-  return std::unique_ptr<Worker>(
-      new Worker(options, registry, clock, std::move(folder), std::move(devices)));
+  QUANTRY_ASSIGN_OR_RETURN(auto channel, client::OpenChannel(options.server));
+  return std::unique_ptr<Worker>(new Worker(options, registry, clock, std::move(folder),
+                                            std::move(devices), std::move(channel)));
 }
 
 Worker::Worker(const WorkerOptions& options, prometheus::Registry& registry, const Clock& clock,
-               std::unique_ptr<DataFolder> folder, std::vector<v1::Device> devices)
+               std::unique_ptr<DataFolder> folder, std::vector<v1::Device> devices,
+               std::shared_ptr<grpc::Channel> channel)
     : options_(options),
       clock_(clock),
       folder_(std::move(folder)),
       devices_(std::move(devices)),
-      channel_(client::MakeChannel(options.server)),
+      channel_(std::move(channel)),
       metrics_(registry),
       cache_(folder_->cache(), options.cache_bytes),
       api_(channel_, folder_->worker_id()) {
@@ -104,14 +106,15 @@ void Worker::Register(int seen) {
   while (!IsStopping()) {
     const absl::StatusOr<LeaseTiming> timing = TryRegister();
     if (timing.ok()) {
-      spdlog::info("registered server={} worker={} devices={} lease={}", options_.server, id(),
-                   devices_.size(), absl::FormatDuration(timing->lease_duration));
+      spdlog::info("registered server={} worker={} devices={} lease={}", options_.server.address,
+                   id(), devices_.size(), absl::FormatDuration(timing->lease_duration));
       absl::MutexLock lock(&mutex_);
       registration_ = {.number = seen + 1, .timing = *timing};
       return;
     }
     if (!complained) {
-      spdlog::warn("registration failed, trying again server={} error=\"{}\"", options_.server,
+      spdlog::warn("registration failed, trying again server={} error=\"{}\"",
+                   options_.server.address,
                    timing.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
     }
     complained = true;

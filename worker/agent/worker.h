@@ -45,7 +45,8 @@ class Worker {
 
  private:
   Worker(const WorkerOptions& options, prometheus::Registry& registry, const Clock& clock,
-         std::unique_ptr<DataFolder> folder, std::vector<v1::Device> devices);
+         std::unique_ptr<DataFolder> folder, std::vector<v1::Device> devices,
+         std::shared_ptr<grpc::Channel> channel);
 
   // What the server said at the `number`th registration; the first is 1, 0 means none yet.
   struct Registration {

@@ -29,7 +29,7 @@ bool IsRemoteRoot(absl::string_view root) {
 }  // namespace
 
 absl::Status WorkerOptions::Validate() const {
-  if (server.empty()) return absl::InvalidArgumentError("server is empty; give host:port");
+  if (server.address.empty()) return absl::InvalidArgumentError("server is empty; give host:port");
   if (data_dir.empty()) return absl::InvalidArgumentError("data-dir is empty; give a folder");
   if (!IsDeviceName(device)) {
     return absl::InvalidArgumentError(

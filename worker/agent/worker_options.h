@@ -9,15 +9,16 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/transfer/backoff.h"
+#include "client/transfer/channel_options.h"
 
 namespace quantry::agent {
 
 // How a worker runs. Defaults are those of the program's flags.
 struct WorkerOptions {
-  std::string server = "127.0.0.1:7070";  // host:port
-  std::filesystem::path data_dir;         // identity, model cache, job folders; one worker's alone
-  std::string device = "auto";            // "auto", "cpu" or "cuda:N"
-  std::filesystem::path trainer;          // the quantry-trainer program
+  client::ChannelOptions server{.address = "127.0.0.1:7070"};
+  std::filesystem::path data_dir;  // identity, model cache, job folders; one worker's alone
+  std::string device = "auto";     // "auto", "cpu" or "cuda:N"
+  std::filesystem::path trainer;   // the quantry-trainer program
   // Folders below which datasets of files may lie, and http://, https:// or s3:// URIs below which
   // those may that are fetched; empty: anywhere.
   std::vector<std::string> dataset_roots;

@@ -52,12 +52,12 @@ class LeaseControllerTest : public testing::Test {
   std::string Submit() {
     v1::CreateJobRequest request;
     *request.mutable_spec() = SampleSpec();
-    return jobs_.CreateJob(request).value().name();
+    return jobs_.CreateJob(request, Anyone()).value().name();
   }
   v1::JobState StateOf(const std::string& name) {
     v1::GetJobRequest request;
     request.set_name(name);
-    return jobs_.GetJob(request).value().state();
+    return jobs_.GetJob(request, Anyone()).value().state();
   }
   absl::StatusOr<v1::AcquireLeaseResponse> Acquire(
       const std::string& worker_id, absl::Duration wait = absl::ZeroDuration(),
@@ -163,14 +163,14 @@ TEST_F(LeaseControllerTest, AJobBacksOffFromTheMomentItIsQueuedAgain) {
 TEST_F(LeaseControllerTest, EveryEndIsCountedOnce) {
   v1::CancelJobRequest cancel;
   cancel.set_name(Submit());
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(jobs_.CancelJob(cancel).ok());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(jobs_.CancelJob(cancel, Anyone()).ok());
   EXPECT_EQ(Ended("cancelled"), 1u) << "it never ran";
 
   cancel.set_name(Submit());
   v1::FinishAttemptRequest finish;
   finish.set_worker_id("a");
   *finish.mutable_lease() = Acquire("a").value().lease();
-  ASSERT_TRUE(jobs_.CancelJob(cancel).ok());
+  ASSERT_TRUE(jobs_.CancelJob(cancel, Anyone()).ok());
   EXPECT_EQ(Ended("cancelled"), 1u) << "its worker still holds it";
   finish.set_cancelled(true);
   for (int i = 0; i < 2; ++i) ASSERT_TRUE(leases_.FinishAttempt(finish).ok());

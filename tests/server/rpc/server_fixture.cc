@@ -51,14 +51,16 @@ ServerFixture::ServerFixture(std::string metrics, std::string database)
 }
 
 void ServerFixture::StartServer() {
-  job_store_ = database_.empty() ? *SqlJobStore::OpenSqlite(folder_.path() / "quantry.db")
-                                 : *SqlJobStore::OpenPostgres(database_);
+  const auto database = database_.empty() ? *SqlDatabase::OpenSqlite(folder_.path() / "quantry.db")
+                                          : *SqlDatabase::OpenPostgres(database_);
+  job_store_ = std::make_unique<SqlJobStore>(database);
+  token_store_ = std::make_unique<TokenStore>(database);
   blob_store_ = *FileBlobStore::Open(folder_.path());
   ServerOptions options;
   options.listen = "127.0.0.1:0";
   options.metrics = metrics_;
   options.max_upload_bytes = 4 << 20;
-  auto server = Server::Start(options, *job_store_, *blob_store_, clock_);
+  auto server = Server::Start(options, {*job_store_, *blob_store_, *token_store_}, clock_);
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   channel_ = grpc::CreateChannel(server_->listen_address(), grpc::InsecureChannelCredentials());
@@ -71,6 +73,7 @@ void ServerFixture::StartServer() {
 void ServerFixture::RestartServer() {
   server_.reset();
   job_store_.reset();
+  token_store_.reset();
   blob_store_.reset();
   StartServer();
 }

@@ -17,6 +17,7 @@
 #include "server/rpc/server.h"
 #include "server/store/file_blob_store.h"
 #include "server/store/sql_job_store.h"
+#include "server/store/token_store.h"
 #include "tests/server/fake_clock.h"
 #include "tests/server/temp_folder.h"
 
@@ -68,6 +69,7 @@ class ServerFixture : public testing::Test {
   FakeClock clock_;
   TempFolder folder_;
   std::unique_ptr<SqlJobStore> job_store_;
+  std::unique_ptr<TokenStore> token_store_;
   std::unique_ptr<FileBlobStore> blob_store_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -61,7 +61,7 @@ class WorkerTest : public ::testing::Test {
   }
 
   void StartWorker(FakeServer& server) {
-    options_.server = server.address();
+    options_.server.address = server.address();
     registry_ = std::make_unique<prometheus::Registry>();
     auto worker = Worker::Create(options_, *registry_);
     ASSERT_TRUE(worker.ok()) << worker.status();
