@@ -38,4 +38,22 @@ absl::StatusOr<v1::RevokeTokenResponse> AdminClient::RevokeToken(const std::stri
   return Call(&Stub::RevokeToken, request);
 }
 
+absl::StatusOr<v1::Quota> AdminClient::SetQuota(const v1::Quota& quota) const {
+  v1::SetQuotaRequest request;
+  *request.mutable_quota() = quota;
+  return Call(&Stub::SetQuota, request);
+}
+
+absl::StatusOr<v1::ListQuotasResponse> AdminClient::ListQuotas() const {
+  return Call(&Stub::ListQuotas, v1::ListQuotasRequest());
+}
+
+absl::StatusOr<v1::DrainWorkerResponse> AdminClient::DrainWorker(const std::string& name,
+                                                                 bool undo) const {
+  v1::DrainWorkerRequest request;
+  request.set_name(name);
+  request.set_undo(undo);
+  return Call(&Stub::DrainWorker, request);
+}
+
 }  // namespace quantry::client

@@ -20,6 +20,11 @@ class AdminClient {
   // `name`: "tokens/ID".
   absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(const std::string& name) const;
 
+  absl::StatusOr<v1::Quota> SetQuota(const v1::Quota& quota) const;
+  absl::StatusOr<v1::ListQuotasResponse> ListQuotas() const;
+  // `name`: "workers/ID"; `undo`: it takes jobs again.
+  absl::StatusOr<v1::DrainWorkerResponse> DrainWorker(const std::string& name, bool undo) const;
+
  private:
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (v1::AdminService::StubInterface::*method)(

@@ -43,10 +43,12 @@ absl::Status Serve(const ServerCommand& command) {
                                                     : SqlDatabase::OpenPostgres(command.database));
   SqlJobStore jobs(database);
   TokenStore tokens(database);
+  QuotaStore quotas(database);
   const auto& blob_folder = command.blobs.empty() ? folder->path() : command.blobs;
   QUANTRY_ASSIGN_OR_RETURN(const auto blobs, FileBlobStore::Open(blob_folder));
-  QUANTRY_ASSIGN_OR_RETURN(const auto server,
-                           Server::Start(command.server, {jobs, *blobs, tokens}, SystemClock()));
+  QUANTRY_ASSIGN_OR_RETURN(
+      const auto server,
+      Server::Start(command.server, {jobs, *blobs, tokens, quotas}, SystemClock()));
   QUANTRY_RETURN_IF_ERROR(
       folder->PublishAddresses(server->listen_address(), server->metrics_address()));
   spdlog::info("serving listen={} metrics={} data_dir={} version={}", server->listen_address(),

@@ -82,4 +82,68 @@ int RunRevokeToken(const std::string& token, const CliContext& context) {
   return kExitOk;
 }
 
+int RunSetQuota(const SetQuotaOptions& options, const CliContext& context) {
+  v1::Quota quota;
+  quota.set_namespace_(options.name_space);
+  quota.set_weight(options.weight);
+  if (options.max_devices.has_value()) quota.set_max_devices(*options.max_devices);
+  if (options.max_waiting_jobs.has_value()) quota.set_max_waiting_jobs(*options.max_waiting_jobs);
+  const auto set = Connect(context).SetQuota(quota);
+  if (!set.ok()) return context.Fail(set.status());
+  if (context.json) {
+    std::cout << ToJsonLine(*set) << '\n';
+  } else {
+    std::cout << "The quota of " << set->namespace_() << " is set\n";
+  }
+  return kExitOk;
+}
+
+int RunListQuotas(const CliContext& context) {
+  const auto quotas = Connect(context).ListQuotas();
+  if (!quotas.ok()) return context.Fail(quotas.status());
+  if (context.json) {
+    for (const v1::Quota& quota : quotas->quotas()) std::cout << ToJsonLine(quota) << '\n';
+    return kExitOk;
+  }
+  if (quotas->quotas().empty()) {
+    std::cout << "No quotas: all namespaces have weight 1 and no limits\n";
+    return kExitOk;
+  }
+  TextTable table({{"NAMESPACE"}, {"WEIGHT"}, {"MAX DEVICES"}, {"MAX WAITING"}});
+  const auto limit = [](bool has, int32_t value) {
+    return has ? absl::StrCat(value) : std::string("none");
+  };
+  for (const v1::Quota& quota : quotas->quotas()) {
+    table.AddRow({quota.namespace_(), absl::StrCat(quota.weight() == 0 ? 1 : quota.weight()),
+                  limit(quota.has_max_devices(), quota.max_devices()),
+                  limit(quota.has_max_waiting_jobs(), quota.max_waiting_jobs())});
+  }
+  std::cout << table.Render();
+  return kExitOk;
+}
+
+namespace {
+
+int Drain(const std::string& worker, bool undo, const CliContext& context) {
+  const std::string name =
+      absl::StartsWith(worker, "workers/") ? worker : absl::StrCat("workers/", worker);
+  const auto drained = Connect(context).DrainWorker(name, undo);
+  if (!drained.ok()) return context.Fail(drained.status());
+  if (context.json) return kExitOk;
+  std::cout << name
+            << (undo ? " takes jobs again\n"
+                     : " takes no further job; what it runs goes on. See: quantry capabilities\n");
+  return kExitOk;
+}
+
+}  // namespace
+
+int RunDrain(const std::string& worker, const CliContext& context) {
+  return Drain(worker, false, context);
+}
+
+int RunUndrain(const std::string& worker, const CliContext& context) {
+  return Drain(worker, true, context);
+}
+
 }  // namespace quantry::client

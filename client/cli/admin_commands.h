@@ -1,6 +1,8 @@
 #ifndef QUANTRY_CLIENT_CLI_ADMIN_COMMANDS_H_
 #define QUANTRY_CLIENT_CLI_ADMIN_COMMANDS_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,20 @@ int RunListTokens(const CliContext& context);
 
 // `token` is "ID" or "tokens/ID".
 int RunRevokeToken(const std::string& token, const CliContext& context);
+
+struct SetQuotaOptions {
+  std::string name_space;
+  double weight = 1;
+  std::optional<int32_t> max_devices;       // none: no limit
+  std::optional<int32_t> max_waiting_jobs;  // none: no limit
+};
+int RunSetQuota(const SetQuotaOptions& options, const CliContext& context);
+
+int RunListQuotas(const CliContext& context);
+
+// `worker` is "ID" or "workers/ID".
+int RunDrain(const std::string& worker, const CliContext& context);
+int RunUndrain(const std::string& worker, const CliContext& context);
 
 }  // namespace quantry::client
 

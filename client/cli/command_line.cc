@@ -13,7 +13,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cli/admin_commands.h"
+#include "client/cli/admin_command_line.h"
+#include "client/cli/chosen_command.h"
 #include "client/cli/cli_context.h"
 #include "client/cli/download_command.h"
 #include "client/cli/explain_command.h"
@@ -34,18 +35,6 @@ constexpr char kFooter[] =
     "Exit codes: 0 success; 1 the call failed or the job FAILED; 2 wrong usage; 3 the job was\n"
     "CANCELLED; 4 the server is unreachable; 130 Ctrl-C detached from a job that goes on.\n"
     "Environment: QUANTRY_SERVER, QUANTRY_TRAINER, NO_COLOR. More: docs/cli.md.";
-
-// The command that was chosen, to be run after the arguments are parsed.
-struct CommandLine {
-  CliContext context;
-  std::function<int()> action;
-};
-
-// Options live as long as the closures that fill and use them.
-template <typename Options>
-std::shared_ptr<Options> MakeOptions() {
-  return std::make_shared<Options>();
-}
 
 void AddSubmit(CLI::App& app, CommandLine& line) {
   CLI::App& command = *app.add_subcommand("submit", "Submit a job");
@@ -252,44 +241,6 @@ void AddDataset(CLI::App& app, CommandLine& line) {
       return HandToTrainer(arguments, line.context);
     };
   });
-}
-
-void AddTokenCommands(CLI::App& admin, CommandLine& line) {
-  CLI::App& token = *admin.add_subcommand("token", "Who may call the server");
-  token.require_subcommand(1);
-  CLI::App& create = *token.add_subcommand("create", "Make a token and show it, once");
-  const auto options = MakeOptions<CreateTokenOptions>();
-  create.add_option("--principal", options->principal, "Who bears it, e.g. ana or gpu-7")
-      ->required();
-  create
-      .add_option("--role", options->role,
-                  "viewer: see jobs; submitter: and submit and change them; admin: everything;\n"
-                  "worker: take jobs, nothing else")
-      ->required()
-      ->check(CLI::IsMember({"viewer", "submitter", "admin", "worker"}));
-  create
-      .add_option("--namespace", options->namespaces,
-                  "Whose jobs it is good for; may be repeated; none: all")
-      ->allow_extra_args(false);
-  create.add_option("--ttl-hours", options->ttl_hours, "How long it is good; default: for ever")
-      ->check(CLI::PositiveNumber);
-  create.callback([&line, options] {
-    line.action = [&line, options] { return RunCreateToken(*options, line.context); };
-  });
-  token.add_subcommand("list", "Show all tokens, without their texts")->callback([&line] {
-    line.action = [&line] { return RunListTokens(line.context); };
-  });
-  CLI::App& revoke = *token.add_subcommand("revoke", "End a token");
-  const auto id = MakeOptions<std::string>();
-  revoke.add_option("token", *id, "Its ID, as 'quantry admin token list' shows it")->required();
-  revoke.callback(
-      [&line, id] { line.action = [&line, id] { return RunRevokeToken(*id, line.context); }; });
-}
-
-void AddAdmin(CLI::App& app, CommandLine& line) {
-  CLI::App& admin = *app.add_subcommand("admin", "Run the deployment");
-  admin.require_subcommand(1);
-  AddTokenCommands(admin, line);
 }
 
 void AddPlainCommand(CLI::App& app, CommandLine& line, const std::string& name,

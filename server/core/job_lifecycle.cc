@@ -70,4 +70,29 @@ absl::Status LoseLease(JobChange& change, int64_t epoch, const v1::Failure& fail
   return EndFailedAttempt(change, failure, now);
 }
 
+void RequestRoom(JobChange& change, int64_t epoch, absl::Time now) {
+  v1::Job& job = change.record.job;
+  const bool held = IsHeld(job.state()) && change.record.lease_epoch == epoch;
+  if (!held || job.preempt_requested()) return;
+  job.set_preempt_requested(true);
+  job.set_state_reason(
+      "makes room for a job of higher priority; the trainer is writing a checkpoint");
+  *job.mutable_update_time() = ToProto(now);
+}
+
+absl::Status ExpireQueued(JobChange& change, absl::Time now) {
+  const v1::Job& job = change.record.job;
+  if (job.state() != v1::JOB_STATE_QUEUED || job.attempt() > 0) return absl::OkStatus();
+  v1::Failure failure;
+  failure.set_kind(v1::FAILURE_KIND_QUOTA);
+  failure.set_reason("QUEUE_DEADLINE_EXCEEDED");
+  failure.set_message(
+      "no worker took the job within its queue_deadline; allow more time, ask for less, or raise "
+      "its "
+      "priority");
+  return ApplyTrigger(change, JobTrigger::kExpire,
+                      absl::StrCat("QUOTA ", failure.reason(), ": ", failure.message()), failure,
+                      now);
+}
+
 }  // namespace quantry::server

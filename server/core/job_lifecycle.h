@@ -45,6 +45,14 @@ absl::Status AppendTrainerEvents(JobChange& change, int64_t first_number,
 absl::Status FinishAttempt(JobChange& change, const v1::FinishAttemptRequest& request,
                            absl::Time now);
 
+// Asks the holder of lease `epoch` to make room for another job. No effect if the job has another
+// lease by now or none.
+void RequestRoom(JobChange& change, int64_t epoch, absl::Time now);
+
+// Ends a job that waits for its first worker, for too long: FAILED, QUOTA. No effect if it does
+// not.
+absl::Status ExpireQueued(JobChange& change, absl::Time now);
+
 // Takes the lease `epoch` away with this failure (lease expired, worker restarted, deadline
 // exceeded): CANCELLED if that was asked for, else QUEUED again or FAILED. No effect if the job has
 // another lease by now or none.

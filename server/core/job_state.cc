@@ -45,6 +45,8 @@ absl::string_view JobTriggerName(JobTrigger trigger) {
       return "requeue";
     case JobTrigger::kCancel:
       return "cancel";
+    case JobTrigger::kExpire:
+      return "expire";
     case JobTrigger::kPause:
       return "pause";
     case JobTrigger::kResume:

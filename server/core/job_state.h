@@ -17,6 +17,7 @@ enum class JobTrigger {
   kFail,     // the attempt failed and there is no other
   kRequeue,  // the attempt was lost and there is another
   kCancel,   // cancelled, and no trainer works on it any more
+  kExpire,   // it waited for too long
   kPause,    // put aside, and no trainer works on it any more
   kResume,   // a client queues it again after a pause
   kRetry,    // a client queues it again after its end
@@ -30,7 +31,7 @@ struct JobTransition {
 };
 
 // The whole state machine: what is not here is refused.
-inline constexpr std::array<JobTransition, 17> kJobTransitions = {{
+inline constexpr std::array<JobTransition, 18> kJobTransitions = {{
     {v1::JOB_STATE_QUEUED, JobTrigger::kLease, v1::JOB_STATE_LEASED},
     {v1::JOB_STATE_QUEUED, JobTrigger::kCancel, v1::JOB_STATE_CANCELLED},
     {v1::JOB_STATE_LEASED, JobTrigger::kStart, v1::JOB_STATE_RUNNING},
@@ -41,6 +42,7 @@ inline constexpr std::array<JobTransition, 17> kJobTransitions = {{
     {v1::JOB_STATE_RUNNING, JobTrigger::kRequeue, v1::JOB_STATE_QUEUED},
     {v1::JOB_STATE_RUNNING, JobTrigger::kFail, v1::JOB_STATE_FAILED},
     {v1::JOB_STATE_RUNNING, JobTrigger::kCancel, v1::JOB_STATE_CANCELLED},
+    {v1::JOB_STATE_QUEUED, JobTrigger::kExpire, v1::JOB_STATE_FAILED},
     {v1::JOB_STATE_QUEUED, JobTrigger::kPause, v1::JOB_STATE_PAUSED},
     {v1::JOB_STATE_LEASED, JobTrigger::kPause, v1::JOB_STATE_PAUSED},
     {v1::JOB_STATE_RUNNING, JobTrigger::kPause, v1::JOB_STATE_PAUSED},

@@ -61,7 +61,10 @@ absl::Status ApplyTrigger(JobChange& change, JobTrigger trigger, std::string rea
   const v1::JobState from = job.state();
   QUANTRY_ASSIGN_OR_RETURN(const v1::JobState to, NextJobState(from, trigger, job.name()));
   if (IsHeld(from) && !IsHeld(to)) ClearLease(record, now);
-  if (!IsHeld(to)) job.set_pause_requested(false);
+  if (!IsHeld(to)) {
+    job.set_pause_requested(false);
+    job.set_preempt_requested(false);
+  }
   job.set_state(to);
   job.set_state_reason(reason);
   *job.mutable_update_time() = ToProto(now);

@@ -9,7 +9,8 @@ namespace quantry::server {
 void LeaseTable::Grant(Entry entry, absl::Duration now) {
   absl::MutexLock lock(&mutex_);
   std::string id = entry.job_id;
-  leases_.insert_or_assign(std::move(id), Held{std::move(entry), now, now + lease_duration_});
+  entry.granted = now;
+  leases_.insert_or_assign(std::move(id), Held{std::move(entry), now + lease_duration_});
 }
 
 bool LeaseTable::Renew(absl::string_view job_id, int64_t epoch, absl::Duration now) {
@@ -42,7 +43,7 @@ std::vector<StoredLease> LeaseTable::Observe(const std::vector<StoredLease>& sto
     held.beat = lease.beat;
   }
   std::erase_if(leases_, [&](const auto& entry) {
-    return entry.second.granted < now && !ids.contains(entry.first);
+    return entry.second.entry.granted < now && !ids.contains(entry.first);
   });
   return unknown;
 }
@@ -89,6 +90,21 @@ std::vector<LeaseTable::Entry> LeaseTable::OverRunLimit(absl::Duration now) cons
     if (held.deadline > now && held.entry.run_limit <= now) over.push_back(held.entry);
   }
   return over;
+}
+
+std::vector<LeaseTable::Entry> LeaseTable::All() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Entry> all;
+  for (const auto& [id, held] : leases_) all.push_back(held.entry);
+  return all;
+}
+
+void LeaseTable::SetYielding(absl::string_view job_id, int64_t epoch) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = leases_.find(job_id);
+  if (found != leases_.end() && found->second.entry.epoch == epoch) {
+    found->second.entry.yielding = true;
+  }
 }
 
 std::optional<LeaseTable::Entry> LeaseTable::HeldBy(absl::string_view worker_id,

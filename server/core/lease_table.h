@@ -33,6 +33,11 @@ class LeaseTable {
     std::string worker_id;
     std::string device;        // Device.id
     absl::Duration run_limit;  // monotonic time at which the job has run too long; or infinite
+    std::string name_space;
+    int32_t priority = 0;
+    int32_t device_count = 1;  // that the job counts as against its namespace
+    bool yielding = false;     // it was asked to make room
+    absl::Duration granted;    // filled in by Grant
   };
 
   explicit LeaseTable(absl::Duration lease_duration) : lease_duration_(lease_duration) {}
@@ -74,12 +79,17 @@ class LeaseTable {
   std::optional<Entry> HeldBy(absl::string_view worker_id, absl::string_view device) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // All leases, live or run out.
+  std::vector<Entry> All() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Notes that the lease's job was asked to make room.
+  void SetYielding(absl::string_view job_id, int64_t epoch) ABSL_LOCKS_EXCLUDED(mutex_);
+
   absl::Duration lease_duration() const { return lease_duration_; }
 
  private:
   struct Held {
     Entry entry;
-    absl::Duration granted;
     absl::Duration deadline;
     std::optional<int64_t> beat = std::nullopt;
   };

@@ -41,6 +41,9 @@ constexpr MethodRule kRules[] = {
     {"AdminService/CreateToken", kNo, kNo, kYes, kNo, kYes},
     {"AdminService/ListTokens", kNo, kNo, kYes, kNo, kNo},
     {"AdminService/RevokeToken", kNo, kNo, kYes, kNo, kYes},
+    {"AdminService/SetQuota", kNo, kNo, kYes, kNo, kYes},
+    {"AdminService/ListQuotas", kNo, kNo, kYes, kNo, kNo},
+    {"AdminService/DrainWorker", kNo, kNo, kYes, kNo, kYes},
 };
 
 struct RoleOf {

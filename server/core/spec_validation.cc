@@ -22,6 +22,10 @@ size_t CountCharacters(const std::string& utf8) {
       utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
+bool HasControlCharacters(const std::string& text) {
+  return absl::c_any_of(text, [](char c) { return absl::ascii_iscntrl(c); });
+}
+
 bool IsLabelKey(const std::string& key) {
   if (key.empty() || key.size() > 63 || !absl::ascii_islower(key[0])) return false;
   return absl::c_all_of(key, [](char c) {
@@ -79,6 +83,8 @@ void CheckResources(const v1::Resources& resources, Violations& violations) {
   const std::string& kind = resources.device_kind();
   violations.Require(kind.empty() || kind == "cpu" || kind == "cuda", "spec.resources.device_kind",
                      absl::StrCat("'", kind, "'"), "'' (any), 'cpu', 'cuda'");
+  violations.Require(resources.device_memory_bytes() >= 0, "spec.resources.device_memory_bytes",
+                     resources.device_memory_bytes(), "0 (any) or more");
 }
 
 void CheckLabels(const v1::JobSpec& spec, Violations& violations) {
@@ -89,10 +95,22 @@ void CheckLabels(const v1::JobSpec& spec, Violations& violations) {
     violations.Require(IsLabelKey(key), "spec.labels",
                        absl::StrCat("keyed '", key.substr(0, 80), "'"),
                        "keys of the form [a-z][a-z0-9_-]{0,62}");
+    violations.Require(!HasControlCharacters(value),
+                       absl::StrCat("spec.labels.", key.substr(0, 80)),
+                       "a text with control characters", "characters that can be shown");
     violations.Require(CountCharacters(value) <= 63,
                        absl::StrCat("spec.labels.", key.substr(0, 80)),
                        absl::StrCat(CountCharacters(value), " characters long"), "at most 63");
   }
+}
+
+void CheckDeadline(const google::protobuf::Duration& deadline, absl::string_view field,
+                   Violations& violations) {
+  violations.Require(
+      deadline.seconds() >= 0 && deadline.nanos() >= 0 && deadline.nanos() < 1'000'000'000 &&
+          deadline.seconds() <= 315'576'000'000 && deadline.seconds() + deadline.nanos() > 0,
+      field, absl::StrCat(deadline.seconds(), " s ", deadline.nanos(), " ns"),
+      "longer than 0 s, at most 10,000 years");
 }
 
 void CheckScheduling(const v1::JobSpec& spec, Violations& violations) {
@@ -105,12 +123,10 @@ void CheckScheduling(const v1::JobSpec& spec, Violations& violations) {
                        spec.priority(), "-1000 to 1000");
   }
   if (spec.has_run_deadline()) {
-    const auto& deadline = spec.run_deadline();
-    violations.Require(
-        deadline.seconds() >= 0 && deadline.nanos() >= 0 && deadline.nanos() < 1'000'000'000 &&
-            deadline.seconds() <= 315'576'000'000 && deadline.seconds() + deadline.nanos() > 0,
-        "spec.run_deadline", absl::StrCat(deadline.seconds(), " s ", deadline.nanos(), " ns"),
-        "longer than 0 s, at most 10,000 years");
+    CheckDeadline(spec.run_deadline(), "spec.run_deadline", violations);
+  }
+  if (spec.has_queue_deadline()) {
+    CheckDeadline(spec.queue_deadline(), "spec.queue_deadline", violations);
   }
 }
 
@@ -122,6 +138,8 @@ absl::Status ValidateJobSpec(const v1::JobSpec& spec) {
   violations.Require(CountCharacters(spec.display_name()) <= kMaxDisplayName, "spec.display_name",
                      absl::StrCat(CountCharacters(spec.display_name()), " characters long"),
                      absl::StrCat("at most ", kMaxDisplayName));
+  violations.Require(!HasControlCharacters(spec.display_name()), "spec.display_name",
+                     "a text with control characters", "characters that can be shown");
   CheckModelSource(spec.model(), violations);
   CheckDataOptions(spec.data(), violations);
   CheckTrainingOptions(spec.training(), spec.mode(), violations);

@@ -8,7 +8,9 @@ void WorkerTable::Register(v1::RegisterWorkerRequest registration,
                            std::optional<absl::Duration> heard) {
   absl::MutexLock lock(&mutex_);
   std::string id = registration.worker_id();
-  workers_.insert_or_assign(std::move(id), Known{std::move(registration), heard});
+  Known& known = workers_[std::move(id)];
+  known.registration = std::move(registration);
+  known.heard = heard;
 }
 
 void WorkerTable::Observe(const std::vector<StoredWorker>& stored, absl::Duration now) {
@@ -22,7 +24,22 @@ void WorkerTable::Observe(const std::vector<StoredWorker>& stored, absl::Duratio
       known.registration = worker.registration;
     }
     known.beat = worker.beat;
+    known.draining = worker.draining;
   }
+}
+
+bool WorkerTable::SetDraining(absl::string_view worker_id, bool draining) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = workers_.find(worker_id);
+  if (found == workers_.end()) return false;
+  found->second.draining = draining;
+  return true;
+}
+
+bool WorkerTable::IsDraining(absl::string_view worker_id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = workers_.find(worker_id);
+  return found != workers_.end() && found->second.draining;
 }
 
 bool WorkerTable::IsBeatDue(absl::string_view worker_id, absl::Duration now) {
@@ -58,7 +75,7 @@ std::vector<WorkerTable::Entry> WorkerTable::All(absl::Duration now) const {
   absl::MutexLock lock(&mutex_);
   std::vector<Entry> all;
   for (const auto& [id, known] : workers_) {
-    all.push_back({known.registration, IsAlive(known, now)});
+    all.push_back({known.registration, IsAlive(known, now), known.draining});
   }
   return all;
 }
@@ -68,9 +85,10 @@ std::vector<WorkerView> WorkerTable::Alive(absl::Duration now) const {
   std::vector<WorkerView> alive;
   for (const auto& [id, known] : workers_) {
     if (!IsAlive(known, now)) continue;
-    WorkerView view{.id = id};
+    WorkerView view{.id = id, .draining = known.draining};
     for (const v1::Device& device : known.registration.devices()) {
-      view.device_kinds.push_back(device.kind());
+      view.devices.push_back(
+          {.id = device.id(), .kind = device.kind(), .memory_bytes = device.memory_bytes()});
     }
     alive.push_back(std::move(view));
   }

@@ -18,7 +18,8 @@ namespace quantry::server {
 // A worker as the store shows it.
 struct StoredWorker {
   v1::RegisterWorkerRequest registration;
-  int64_t beat = 0;  // grows with its signs of life, at whatever server
+  int64_t beat = 0;       // grows with its signs of life, at whatever server
+  bool draining = false;  // an administrator wants it to take no further job
 };
 
 // The registered workers and when each was last heard of, on monotonic time. Thread-safe.
@@ -27,6 +28,7 @@ class WorkerTable {
   struct Entry {
     v1::RegisterWorkerRequest registration;
     bool alive = false;
+    bool draining = false;
   };
 
   // `alive_for`: how long a worker counts as alive after a sign of life.
@@ -46,6 +48,10 @@ class WorkerTable {
   // that was done a short time ago, which this call notes.
   bool IsBeatDue(absl::string_view worker_id, absl::Duration now) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // False if the worker is not registered.
+  bool SetDraining(absl::string_view worker_id, bool draining) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsDraining(absl::string_view worker_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Notes a sign of life. False if the worker is not registered.
   bool Touch(absl::string_view worker_id, absl::Duration now) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -63,6 +69,7 @@ class WorkerTable {
   struct Known {
     v1::RegisterWorkerRequest registration;
     std::optional<absl::Duration> heard;
+    bool draining = false;
     std::optional<absl::Duration> beaten = std::nullopt;  // last noted in a shared store
     std::optional<int64_t> beat = std::nullopt;           // as it was last observed there
   };

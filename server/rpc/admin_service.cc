@@ -1,6 +1,7 @@
 #include "server/rpc/admin_service.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/status_macros.h"
 #include "server/core/error_details.h"
 
@@ -13,8 +14,9 @@ grpc::Status AdminService::CreateToken(grpc::ServerContext* context,
                      [&](const Principal&) -> absl::StatusOr<v1::CreateTokenResponse> {
                        v1::CreateTokenResponse answer;
                        answer.set_secret(NewTokenText());
-                       QUANTRY_ASSIGN_OR_RETURN(const TokenRecord token,
-                                                MakeToken(*request, answer.secret(), clock_.Now()));
+                       QUANTRY_ASSIGN_OR_RETURN(
+                           const TokenRecord token,
+                           MakeToken(*request, answer.secret(), state_.clock.Now()));
                        QUANTRY_RETURN_IF_ERROR(tokens_.Add(token));
                        *answer.mutable_token() = ToProto(token);
                        return answer;
@@ -46,6 +48,47 @@ grpc::Status AdminService::RevokeToken(grpc::ServerContext* context,
                        if (found) return v1::RevokeTokenResponse();
                        return MakeError(absl::StatusCode::kNotFound, "TOKEN_NOT_FOUND",
                                         absl::StrCat(request->name(), " does not exist"));
+                     });
+}
+
+grpc::Status AdminService::SetQuota(grpc::ServerContext* context,
+                                    const v1::SetQuotaRequest* request, v1::Quota* response) {
+  return gate_.Unary(context, "AdminService/SetQuota", *request, response,
+                     [&](const Principal&) -> absl::StatusOr<v1::Quota> {
+                       QUANTRY_RETURN_IF_ERROR(CheckQuota(request->quota()));
+                       QUANTRY_RETURN_IF_ERROR(quotas_.Put(request->quota()));
+                       return request->quota();
+                     });
+}
+
+grpc::Status AdminService::ListQuotas(grpc::ServerContext* context,
+                                      const v1::ListQuotasRequest* request,
+                                      v1::ListQuotasResponse* response) {
+  return gate_.Unary(context, "AdminService/ListQuotas", *request, response,
+                     [&](const Principal&) -> absl::StatusOr<v1::ListQuotasResponse> {
+                       QUANTRY_ASSIGN_OR_RETURN(const auto quotas, quotas_.List());
+                       v1::ListQuotasResponse answer;
+                       for (const v1::Quota& quota : quotas) *answer.add_quotas() = quota;
+                       return answer;
+                     });
+}
+
+grpc::Status AdminService::DrainWorker(grpc::ServerContext* context,
+                                       const v1::DrainWorkerRequest* request,
+                                       v1::DrainWorkerResponse* response) {
+  return gate_.Unary(context, "AdminService/DrainWorker", *request, response,
+                     [&](const Principal&) -> absl::StatusOr<v1::DrainWorkerResponse> {
+                       const std::string id(absl::StripPrefix(request->name(), "workers/"));
+                       QUANTRY_ASSIGN_OR_RETURN(const bool found,
+                                                state_.jobs.SetDraining(id, !request->undo()));
+                       if (!found) {
+                         return MakeError(absl::StatusCode::kNotFound, "WORKER_NOT_FOUND",
+                                          absl::StrCat("'", request->name().substr(0, 80),
+                                                       "' is no worker; allowed: workers/ID"));
+                       }
+                       state_.workers.SetDraining(id, !request->undo());
+                       if (request->undo()) state_.notifier.Notify(kQueueTopic);
+                       return v1::DrainWorkerResponse();
                      });
 }
 

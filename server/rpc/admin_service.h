@@ -1,10 +1,11 @@
 #ifndef QUANTRY_SERVER_RPC_ADMIN_SERVICE_H_
 #define QUANTRY_SERVER_RPC_ADMIN_SERVICE_H_
 
-#include "common/clock.h"
 #include "quantry/v1/admin_service.grpc.pb.h"
 #include "server/rpc/authenticator.h"
 #include "server/rpc/call_gate.h"
+#include "server/rpc/control_state.h"
+#include "server/store/quota_store.h"
 #include "server/store/token_store.h"
 
 namespace quantry::server {
@@ -12,8 +13,13 @@ namespace quantry::server {
 // quantry.v1.AdminService. Thread-safe; the references must outlive it.
 class AdminService final : public v1::AdminService::Service {
  public:
-  AdminService(TokenStore& tokens, Authenticator& authenticator, CallGate& gate, const Clock& clock)
-      : tokens_(tokens), authenticator_(authenticator), gate_(gate), clock_(clock) {}
+  AdminService(TokenStore& tokens, QuotaStore& quotas, ControlState& state,
+               Authenticator& authenticator, CallGate& gate)
+      : tokens_(tokens),
+        quotas_(quotas),
+        state_(state),
+        authenticator_(authenticator),
+        gate_(gate) {}
 
   grpc::Status CreateToken(grpc::ServerContext* context, const v1::CreateTokenRequest* request,
                            v1::CreateTokenResponse* response) override;
@@ -22,11 +28,19 @@ class AdminService final : public v1::AdminService::Service {
   grpc::Status RevokeToken(grpc::ServerContext* context, const v1::RevokeTokenRequest* request,
                            v1::RevokeTokenResponse* response) override;
 
+  grpc::Status SetQuota(grpc::ServerContext* context, const v1::SetQuotaRequest* request,
+                        v1::Quota* response) override;
+  grpc::Status ListQuotas(grpc::ServerContext* context, const v1::ListQuotasRequest* request,
+                          v1::ListQuotasResponse* response) override;
+  grpc::Status DrainWorker(grpc::ServerContext* context, const v1::DrainWorkerRequest* request,
+                           v1::DrainWorkerResponse* response) override;
+
  private:
   TokenStore& tokens_;
+  QuotaStore& quotas_;
+  ControlState& state_;
   Authenticator& authenticator_;
   CallGate& gate_;
-  const Clock& clock_;
 };
 
 }  // namespace quantry::server

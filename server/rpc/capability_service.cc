@@ -57,6 +57,7 @@ void CapabilityService::AddWorkers(v1::Capabilities& capabilities) const {
     summary.set_name(WorkerName(worker.worker_id()));
     summary.set_hostname(worker.hostname());
     summary.set_alive(entry.alive);
+    summary.set_draining(entry.draining);
     for (const v1::Device& device : worker.devices()) {
       const std::string separator = device.model().empty() ? "" : " ";
       summary.add_devices(absl::StrCat(device.id(), separator, device.model()));

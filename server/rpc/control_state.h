@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "server/core/backoff_table.h"
 #include "server/core/lease_table.h"
+#include "server/core/quota_table.h"
 #include "server/core/scheduling.h"
 #include "server/core/worker_table.h"
 #include "server/rpc/notifier.h"
@@ -35,6 +36,7 @@ class ControlState {
   LeaseTable leases;
   WorkerTable workers;
   BackoffTable backoff;
+  QuotaTable quotas;
   Notifier notifier;
   ServerMetrics metrics;
 };

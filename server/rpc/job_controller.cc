@@ -1,6 +1,7 @@
 #include "server/rpc/job_controller.h"
 
 #include <spdlog/spdlog.h>
+#include <algorithm>
 
 #include <chrono>
 #include <utility>
@@ -76,6 +77,7 @@ absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& req
     job.record.job.clear_name();
     return std::move(job.record.job);
   }
+  QUANTRY_RETURN_IF_ERROR(CheckWaiting(name_space));
   std::optional<JobStore::RequestKey> key;
   if (!request.request_id().empty()) {
     // Ids of one namespace mean nothing in another.
@@ -89,6 +91,19 @@ absl::StatusOr<v1::Job> JobController::CreateJob(const v1::CreateJobRequest& req
                v1::Mode_Name(stored.job.spec().mode()), stored.job.spec().priority(), repeat);
   state_.notifier.Notify(kQueueTopic);
   return Present(stored);
+}
+
+absl::Status JobController::CheckWaiting(const std::string& name_space) {
+  const v1::Quota quota = state_.quotas.Find(name_space);
+  if (!quota.has_max_waiting_jobs()) return absl::OkStatus();
+  QUANTRY_ASSIGN_OR_RETURN(const int64_t waiting, state_.jobs.CountQueued(name_space));
+  if (waiting < quota.max_waiting_jobs()) return absl::OkStatus();
+  return WithRetryDelay(
+      QuotaError("WAITING_JOBS_QUOTA", absl::StrCat("namespaces/", name_space),
+                 absl::StrCat(waiting, " jobs of the namespace ", name_space,
+                              " wait already; its quota is ", quota.max_waiting_jobs(),
+                              "; submit again when some have run")),
+      absl::Minutes(1));
 }
 
 absl::StatusOr<std::string> JobController::ResolveModel(const v1::ModelSource& source,
@@ -139,20 +154,29 @@ absl::Status JobController::CheckWeightsBlob(const std::string& sha256) {
                            "model"}});
 }
 
-absl::StatusOr<v1::Job> JobController::Present(const JobRecord& record) {
+absl::StatusOr<v1::Job> JobController::Present(const JobRecord& record, Position position) {
   v1::Job job = record.job;
   if (job.state() != v1::JOB_STATE_QUEUED) return job;
   const absl::Duration now = state_.clock.Monotonic();
+  const v1::Resources& resources = job.spec().resources();
   const QueuedJob queued{
       .id = record.id,
+      .name_space = job.namespace_(),
       .priority = job.spec().priority(),
-      .device_kind = job.spec().resources().device_kind(),
+      .rank = QueueRank(job.spec().priority(), record.queued_since),
+      .device_kind = resources.device_kind(),
+      .device_memory_bytes = resources.device_memory_bytes(),
+      .device_count = std::max(1, resources.device_count()),
       .crashed_workers = record.crashed_workers,
       .lease_epoch = record.lease_epoch,
       .backoff = record.backoff,
       .not_before = state_.backoff.NotBefore(record.id, record.lease_epoch, record.backoff, now)};
-  QUANTRY_ASSIGN_OR_RETURN(const int64_t ahead, state_.jobs.CountAhead(queued.priority, queued.id));
-  const std::string wait = ExplainWait(queued, ahead, state_.workers.Alive(now), now);
+  int64_t ahead = -1;
+  if (position == Position::kCounted) {
+    QUANTRY_ASSIGN_OR_RETURN(ahead, state_.jobs.CountAhead(queued.rank));
+  }
+  const std::string wait = ExplainWait(queued, ahead, state_.workers.Alive(now),
+                                       state_.quotas.ShareOut(state_.leases.All()), now);
   job.set_queue_position(static_cast<int32_t>(ahead + 1));
   job.set_state_reason(job.attempt() == 0 ? wait : absl::StrCat(job.state_reason(), "; ", wait));
   return job;
@@ -189,7 +213,7 @@ absl::StatusOr<v1::ListJobsResponse> JobController::ListJobs(const v1::ListJobsR
     response.set_next_page_token(MakePageToken(request, query.order, records.back()));
   }
   for (const JobRecord& record : records) {
-    QUANTRY_ASSIGN_OR_RETURN(*response.add_jobs(), Present(record));
+    QUANTRY_ASSIGN_OR_RETURN(*response.add_jobs(), Present(record, Position::kNotCounted));
     v1::Job& job = *response.mutable_jobs()->rbegin();
     if (job.has_result()) job.mutable_result()->clear_layers();
   }

@@ -60,8 +60,14 @@ class JobController {
   absl::Status CheckModelBlob(const std::string& sha256);
   absl::Status CheckWeightsBlob(const std::string& sha256);
 
+  // RESOURCE_EXHAUSTED if as many jobs of the namespace wait as may.
+  absl::Status CheckWaiting(const std::string& name_space);
+
+  // Counting who is ahead takes time that grows with the queue: lists do without.
+  enum class Position { kCounted, kNotCounted };
+
   // The public resource: for a queued job with its position and why it waits.
-  absl::StatusOr<v1::Job> Present(const JobRecord& record);
+  absl::StatusOr<v1::Job> Present(const JobRecord& record, Position position = Position::kCounted);
 
   ControlState& state_;
   const absl::Duration retention_;

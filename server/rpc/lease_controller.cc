@@ -20,7 +20,7 @@
 namespace quantry::server {
 namespace {
 
-constexpr int kCandidates = 64;
+constexpr int kCandidates = 16;  // of each namespace
 constexpr absl::Duration kMaxWait = absl::Seconds(60);
 constexpr std::chrono::milliseconds kPollSlice(1000);
 constexpr char kLeaseExpired[] = "LEASE_EXPIRED";
@@ -75,7 +75,11 @@ void LeaseController::StartLease(const JobRecord& record) {
                        .epoch = record.lease_epoch,
                        .worker_id = LeaseWorkerId(record),
                        .device = record.lease_device,
-                       .run_limit = run_limit},
+                       .run_limit = run_limit,
+                       .name_space = record.job.namespace_(),
+                       .priority = record.job.spec().priority(),
+                       .device_count = std::max(1, record.job.spec().resources().device_count()),
+                       .yielding = record.job.preempt_requested()},
                       now);
 }
 
@@ -150,7 +154,8 @@ LeaseController::OptionalLease LeaseController::InTurn(DeviceTurns::Call& call,
 LeaseController::OptionalLease LeaseController::TryAcquire(const std::string& worker_id,
                                                            const v1::Device& device) {
   while (true) {
-    QUANTRY_ASSIGN_OR_RETURN(const auto id, ClaimJob(worker_id, device.kind()));
+    if (state_.workers.IsDraining(worker_id)) return std::nullopt;
+    QUANTRY_ASSIGN_OR_RETURN(const auto id, ClaimJob(worker_id, device));
     if (!id.has_value()) return std::nullopt;
     const absl::Cleanup unclaim = [&] {
       absl::MutexLock lock(&mutex_);
@@ -193,18 +198,20 @@ LeaseController::OptionalLease LeaseController::RedeliverLease(const std::string
   return std::nullopt;
 }
 
-absl::StatusOr<std::optional<std::string>> LeaseController::ClaimJob(
-    const std::string& worker_id, const std::string& device_kind) {
+absl::StatusOr<std::optional<std::string>> LeaseController::ClaimJob(const std::string& worker_id,
+                                                                     const v1::Device& given) {
+  const DeviceView device{given.id(), given.kind(), given.memory_bytes()};
   absl::MutexLock lock(&mutex_);
   QUANTRY_ASSIGN_OR_RETURN(
       std::vector<QueuedJob> queue,
-      state_.jobs.Queued(device_kind, kCandidates + static_cast<int>(claims_.size())));
+      state_.jobs.Queued(&device, kCandidates + static_cast<int>(claims_.size())));
   std::erase_if(queue, [&](const QueuedJob& job) { return claims_.contains(job.id); });
   const absl::Duration now = state_.clock.Monotonic();
   for (QueuedJob& job : queue) {
     job.not_before = state_.backoff.NotBefore(job.id, job.lease_epoch, job.backoff, now);
   }
-  const auto chosen = ChooseJob(queue, worker_id, device_kind, state_.workers.Alive(now), now);
+  const auto chosen = ChooseJob(queue, worker_id, device, state_.workers.Alive(now),
+                                state_.quotas.ShareOut(state_.leases.All()), now);
   if (!chosen.has_value()) return std::nullopt;
   claims_.insert(queue[*chosen].id);
   return queue[*chosen].id;
@@ -226,7 +233,8 @@ absl::StatusOr<v1::HeartbeatResponse> LeaseController::Heartbeat(
     QUANTRY_RETURN_IF_ERROR(state_.jobs.BeatLease(id, request.lease().epoch()));
   }
   response.set_cancel(record.job.cancel_requested());
-  response.set_yield(record.job.pause_requested() && !record.job.cancel_requested());
+  response.set_yield((record.job.pause_requested() || record.job.preempt_requested()) &&
+                     !record.job.cancel_requested());
   return response;
 }
 

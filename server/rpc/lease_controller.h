@@ -64,7 +64,7 @@ class LeaseController {
   OptionalLease RedeliverLease(const std::string& worker_id, const std::string& device_id);
   // Reserves the job that the policy chooses, so that two workers don't choose the same.
   absl::StatusOr<std::optional<std::string>> ClaimJob(const std::string& worker_id,
-                                                      const std::string& device_kind)
+                                                      const v1::Device& given)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status LoseLease(const LeaseTable::Entry& entry, const v1::Failure& failure);
   // Begins the wait of a job that was just queued again after a failure. Runs before that is

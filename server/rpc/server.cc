@@ -72,6 +72,7 @@ Server::Server(const ServerOptions& options, const Stores& stores, std::unique_p
       gate_(authenticator_, options.calls_per_second, *audit_, state_.metrics, clock),
       jobs_(state_, options.retention, std::random_device{}()),
       leases_(state_),
+      queue_keeper_(state_, stores.quotas),
       job_service_(jobs_, gate_),
       worker_service_(leases_, gate_),
       blob_service_(stores.blobs,
@@ -79,7 +80,7 @@ Server::Server(const ServerOptions& options, const Stores& stores, std::unique_p
                      .upload_bytes_per_day = options.upload_bytes_per_day},
                     gate_, state_.metrics, clock),
       capability_service_(state_, options.max_upload_bytes, gate_),
-      admin_service_(stores.tokens, authenticator_, gate_, clock),
+      admin_service_(stores.tokens, stores.quotas, state_, authenticator_, gate_),
       collector_(std::make_shared<JobsCollector>(stores.jobs)) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
@@ -151,13 +152,18 @@ void Server::OnChange(const JobStore::Change& change) {
   if (change.queued) state_.notifier.Notify(kQueueTopic);
 }
 
+void Server::Sweep() {
+  leases_.Sweep();
+  queue_keeper_.Run();
+  jobs_.Purge();
+}
+
 void Server::SweepUntilStopped(absl::Duration period) {
   std::unique_lock lock(mutex_);
   while (
       !stop_changed_.wait_for(lock, absl::ToChronoNanoseconds(period), [&] { return stopping_; })) {
     lock.unlock();
-    leases_.Sweep();
-    jobs_.Purge();
+    Sweep();
     lock.lock();
   }
 }

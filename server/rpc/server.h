@@ -26,8 +26,10 @@
 #include "server/rpc/job_service.h"
 #include "server/rpc/jobs_collector.h"
 #include "server/rpc/lease_controller.h"
+#include "server/rpc/queue_keeper.h"
 #include "server/rpc/tls.h"
 #include "server/rpc/worker_service.h"
+#include "server/store/quota_store.h"
 
 namespace quantry::server {
 
@@ -52,6 +54,7 @@ struct Stores {
   JobStore& jobs;
   BlobStore& blobs;
   TokenStore& tokens;
+  QuotaStore& quotas;
 };
 
 // A running quantry-server: the gRPC services, health and reflection, the Prometheus endpoint and
@@ -77,8 +80,9 @@ class Server {
   // the caller to come back, calls in progress get `grace` to finish, then are cut. Once.
   void Drain(absl::Duration grace);
 
-  // Ends leases that are over now, as the server's own thread does about every second.
-  void Sweep() { leases_.Sweep(); }
+  // Does what is due now, as the server's own thread does about every second: leases that are over,
+  // jobs that wait, deleted jobs.
+  void Sweep();
 
  private:
   Server(const ServerOptions& options, const Stores& stores, std::unique_ptr<AuditLog> audit,
@@ -96,6 +100,7 @@ class Server {
   CallGate gate_;
   JobController jobs_;
   LeaseController leases_;
+  QueueKeeper queue_keeper_;
   JobService job_service_;
   WorkerService worker_service_;
   BlobService blob_service_;

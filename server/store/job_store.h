@@ -69,12 +69,18 @@ class JobStore {
   virtual absl::StatusOr<std::vector<v1::Event>> Events(const std::string& id, int64_t after,
                                                         int limit) = 0;
 
-  // The first `limit` queued jobs that a device of this kind may run, by priority, then age.
-  virtual absl::StatusOr<std::vector<QueuedJob>> Queued(const std::string& device_kind,
-                                                        int limit) = 0;
+  // The first `limit` queued jobs of each namespace, by rank, that a device of this kind and memory
+  // may run; `device` null: that any may.
+  virtual absl::StatusOr<std::vector<QueuedJob>> Queued(const DeviceView* device, int limit) = 0;
 
-  // How many queued jobs come before this one, by priority, then age.
-  virtual absl::StatusOr<int64_t> CountAhead(int32_t priority, const std::string& id) = 0;
+  // How many queued jobs have a larger rank.
+  virtual absl::StatusOr<int64_t> CountAhead(int64_t rank) = 0;
+
+  // How many jobs of the namespace are queued.
+  virtual absl::StatusOr<int64_t> CountQueued(const std::string& name_space) = 0;
+
+  // Ids of queued jobs that have a deadline for their first lease.
+  virtual absl::StatusOr<std::vector<std::string>> QueuedWithDeadline() = 0;
 
   // States without jobs are left out.
   virtual absl::StatusOr<std::map<v1::JobState, int64_t>> CountByState() = 0;
@@ -82,6 +88,8 @@ class JobStore {
   // Adds or replaces a worker.
   virtual absl::Status PutWorker(const v1::RegisterWorkerRequest& worker) = 0;
   virtual absl::StatusOr<std::vector<StoredWorker>> Workers() = 0;
+  // False: there is no such worker.
+  virtual absl::StatusOr<bool> SetDraining(const std::string& worker_id, bool draining) = 0;
 
   // Several servers may share one store. Each then notes signs of life here, where the others see
   // that they go on, and watches those of others; nothing in it depends on anybody's wall clock.

@@ -1,5 +1,6 @@
 #include "server/store/sql_job_store.h"
 
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -47,6 +48,20 @@ JobStore::Change ReadNotice(absl::string_view payload, bool& own, absl::string_v
   own = words[0] == origin;
   return {.job_id = words.size() > 1 ? words[1] : "", .queued = words.size() > 2};
 }
+
+// Each namespace with a queued job once, found by jumping along the index.
+constexpr char kQueuedNamespaces[] =
+    "WITH RECURSIVE found (name) AS ("
+    "SELECT min(namespace) FROM jobs WHERE state = ? UNION ALL "
+    "SELECT (SELECT min(namespace) FROM jobs WHERE state = ? AND namespace > found.name) "
+    "FROM found WHERE found.name IS NOT NULL) "
+    "SELECT name FROM found WHERE name IS NOT NULL";
+
+constexpr char kQueuedJobs[] =
+    "SELECT id, priority, queue_rank, device_kind, device_memory, device_count, crashed_workers, "
+    "lease_epoch, backoff FROM jobs WHERE state = ? AND namespace = ? "
+    "AND (device_kind IN ('', ?) OR ? = 1) AND device_memory <= ? "
+    "ORDER BY queue_rank DESC, id LIMIT ?";
 
 std::string RandomName() {
   std::random_device random;
@@ -181,43 +196,81 @@ absl::StatusOr<std::vector<v1::Event>> SqlJobStore::Events(const std::string& id
   return events;
 }
 
-absl::StatusOr<std::vector<QueuedJob>> SqlJobStore::Queued(const std::string& device_kind,
-                                                           int limit) {
-  std::vector<QueuedJob> queued;
+absl::StatusOr<std::vector<std::string>> SqlJobStore::ReadTexts(
+    const std::string& sql, absl::FunctionRef<void(SqlStatement&)> bind) {
+  std::vector<std::string> texts;
   QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
-      "SELECT id, priority, device_kind, crashed_workers, lease_epoch, backoff FROM jobs "
-      "WHERE state = ? AND device_kind IN ('', ?) ORDER BY priority DESC, id LIMIT ?",
-      Keep::kStatement,
-      [&](SqlStatement& rows) {
-        rows.BindInt(v1::JOB_STATE_QUEUED).BindText(device_kind).BindInt(limit);
-      },
-      [&] { queued.clear(); },
-      [&](SqlStatement& rows) {
-        queued.push_back({.id = rows.Bytes(0),
-                          .priority = static_cast<int32_t>(rows.Int(1)),
-                          .device_kind = rows.Bytes(2),
-                          .crashed_workers = SplitWorkers(rows.Bytes(3)),
-                          .lease_epoch = rows.Int(4),
-                          .backoff = static_cast<int32_t>(rows.Int(5))});
+      sql, Keep::kStatement, bind, [&] { texts.clear(); },
+      [&](SqlStatement& row) {
+        texts.push_back(row.Bytes(0));
         return absl::OkStatus();
       }));
+  return texts;
+}
+
+absl::StatusOr<int64_t> SqlJobStore::ReadNumber(const std::string& sql,
+                                                absl::FunctionRef<void(SqlStatement&)> bind) {
+  int64_t number = 0;
+  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
+      sql, Keep::kStatement, bind, [] {},
+      [&](SqlStatement& row) {
+        number = row.Int(0);
+        return absl::OkStatus();
+      }));
+  return number;
+}
+
+absl::StatusOr<std::vector<QueuedJob>> SqlJobStore::Queued(const DeviceView* device, int limit) {
+  QUANTRY_ASSIGN_OR_RETURN(const std::vector<std::string> namespaces,
+                           ReadTexts(kQueuedNamespaces, [](SqlStatement& rows) {
+                             rows.BindInt(v1::JOB_STATE_QUEUED).BindInt(v1::JOB_STATE_QUEUED);
+                           }));
+  std::vector<QueuedJob> queued;
+  for (const std::string& name : namespaces) {
+    const size_t before = queued.size();
+    QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
+        kQueuedJobs, Keep::kStatement,
+        [&](SqlStatement& rows) {
+          const bool any_memory = device == nullptr || device->memory_bytes == 0;
+          rows.BindInt(v1::JOB_STATE_QUEUED)
+              .BindText(name)
+              .BindText(device == nullptr ? "" : device->kind)
+              .BindInt(device == nullptr ? 1 : 0)
+              .BindInt(any_memory ? std::numeric_limits<int64_t>::max() : device->memory_bytes)
+              .BindInt(limit);
+        },
+        [&] { queued.resize(before); },
+        [&](SqlStatement& rows) {
+          queued.push_back({.id = rows.Bytes(0),
+                            .name_space = name,
+                            .priority = static_cast<int32_t>(rows.Int(1)),
+                            .rank = rows.Int(2),
+                            .device_kind = rows.Bytes(3),
+                            .device_memory_bytes = rows.Int(4),
+                            .device_count = static_cast<int32_t>(rows.Int(5)),
+                            .crashed_workers = SplitWorkers(rows.Bytes(6)),
+                            .lease_epoch = rows.Int(7),
+                            .backoff = static_cast<int32_t>(rows.Int(8))});
+          return absl::OkStatus();
+        }));
+  }
   return queued;
 }
 
-absl::StatusOr<int64_t> SqlJobStore::CountAhead(int32_t priority, const std::string& id) {
-  int64_t count = 0;
-  QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
-      "SELECT count(*) FROM jobs WHERE state = ? AND (priority > ? OR (priority = ? AND id < ?))",
-      Keep::kStatement,
-      [&](SqlStatement& row) {
-        row.BindInt(v1::JOB_STATE_QUEUED).BindInt(priority).BindInt(priority).BindText(id);
-      },
-      [] {},
-      [&](SqlStatement& row) {
-        count = row.Int(0);
-        return absl::OkStatus();
-      }));
-  return count;
+absl::StatusOr<int64_t> SqlJobStore::CountAhead(int64_t rank) {
+  return ReadNumber("SELECT count(*) FROM jobs WHERE state = ? AND queue_rank > ?",
+                    [&](SqlStatement& row) { row.BindInt(v1::JOB_STATE_QUEUED).BindInt(rank); });
+}
+
+absl::StatusOr<int64_t> SqlJobStore::CountQueued(const std::string& name_space) {
+  return ReadNumber(
+      "SELECT count(*) FROM jobs WHERE state = ? AND namespace = ?",
+      [&](SqlStatement& row) { row.BindInt(v1::JOB_STATE_QUEUED).BindText(name_space); });
+}
+
+absl::StatusOr<std::vector<std::string>> SqlJobStore::QueuedWithDeadline() {
+  return ReadTexts("SELECT id FROM jobs WHERE state = ? AND queue_deadline > 0",
+                   [](SqlStatement& rows) { rows.BindInt(v1::JOB_STATE_QUEUED); });
 }
 
 absl::StatusOr<std::map<v1::JobState, int64_t>> SqlJobStore::CountByState() {
@@ -247,15 +300,32 @@ absl::Status SqlJobStore::PutWorker(const v1::RegisterWorkerRequest& worker) {
 absl::StatusOr<std::vector<StoredWorker>> SqlJobStore::Workers() {
   std::vector<StoredWorker> workers;
   QUANTRY_RETURN_IF_ERROR(database_->ReadRows(
-      "SELECT registration, beat FROM workers ORDER BY id", Keep::kStatement, [](SqlStatement&) {},
-      [&] { workers.clear(); },
+      "SELECT registration, beat, draining FROM workers ORDER BY id", Keep::kStatement,
+      [](SqlStatement&) {}, [&] { workers.clear(); },
       [&](SqlStatement& row) -> absl::Status {
         StoredWorker& worker = workers.emplace_back();
         worker.beat = row.Int(1);
+        worker.draining = row.Int(2) != 0;
         if (worker.registration.ParseFromString(row.Bytes(0))) return absl::OkStatus();
         return absl::DataLossError("database: a worker's row is broken");
       }));
   return workers;
+}
+
+absl::StatusOr<bool> SqlJobStore::SetDraining(const std::string& worker_id, bool draining) {
+  bool found = false;
+  const absl::Status status = database_->Write([&](SqlConnection& connection) -> absl::Status {
+    {
+      SqlStatement row = connection.Prepare("SELECT 1 FROM workers WHERE id = ?");
+      QUANTRY_ASSIGN_OR_RETURN(found, row.BindText(worker_id).Step());
+    }
+    return connection.Prepare("UPDATE workers SET draining = ? WHERE id = ?")
+        .BindInt(draining ? 1 : 0)
+        .BindText(worker_id)
+        .Run();
+  });
+  QUANTRY_RETURN_IF_ERROR(status);
+  return found;
 }
 
 absl::Status SqlJobStore::BeatLease(const std::string& id, int64_t epoch) {

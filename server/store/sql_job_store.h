@@ -34,8 +34,11 @@ class SqlJobStore final : public JobStore {
   absl::StatusOr<std::vector<std::string>> Purge(absl::Time now, int limit) override;
   absl::StatusOr<std::vector<v1::Event>> Events(const std::string& id, int64_t after,
                                                 int limit) override;
-  absl::StatusOr<std::vector<QueuedJob>> Queued(const std::string& device_kind, int limit) override;
-  absl::StatusOr<int64_t> CountAhead(int32_t priority, const std::string& id) override;
+  absl::StatusOr<std::vector<QueuedJob>> Queued(const DeviceView* device, int limit) override;
+  absl::StatusOr<int64_t> CountAhead(int64_t rank) override;
+  absl::StatusOr<int64_t> CountQueued(const std::string& name_space) override;
+  absl::StatusOr<std::vector<std::string>> QueuedWithDeadline() override;
+  absl::StatusOr<bool> SetDraining(const std::string& worker_id, bool draining) override;
   absl::StatusOr<std::map<v1::JobState, int64_t>> CountByState() override;
   absl::Status PutWorker(const v1::RegisterWorkerRequest& worker) override;
   absl::StatusOr<std::vector<StoredWorker>> Workers() override;
@@ -52,6 +55,12 @@ class SqlJobStore final : public JobStore {
   absl::Status EndBlobRemoval(const std::string& sha256) override;
 
  private:
+  // The first column of a statement's rows.
+  absl::StatusOr<std::vector<std::string>> ReadTexts(const std::string& sql,
+                                                     absl::FunctionRef<void(SqlStatement&)> bind);
+  absl::StatusOr<int64_t> ReadNumber(const std::string& sql,
+                                     absl::FunctionRef<void(SqlStatement&)> bind);
+
   const std::shared_ptr<SqlDatabase> database_;
   const std::string origin_;  // tells this server's notices from others'
   std::unique_ptr<PostgresListener> listener_;

@@ -1,11 +1,13 @@
 #include "server/store/sql_rows.h"
 
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/status_macros.h"
+#include "server/core/scheduling.h"
 #include "server/store/job_store.h"
 
 namespace quantry::server {
@@ -38,7 +40,11 @@ constexpr const char* kColumns[] = {"id",
                                     "update_time",
                                     "end_time",
                                     "delete_time",
-                                    "purge_time"};
+                                    "purge_time",
+                                    "queue_rank",
+                                    "queue_deadline",
+                                    "device_memory",
+                                    "device_count"};
 
 std::string InsertSql() {
   return absl::StrCat(
@@ -91,7 +97,11 @@ void BindJob(SqlStatement& statement, const JobRecord& record) {
       .BindInt(Micros(job.has_update_time(), job.update_time()))
       .BindInt(Micros(job.has_end_time(), job.end_time()))
       .BindInt(Micros(job.has_delete_time(), job.delete_time()))
-      .BindInt(Micros(job.has_purge_time(), job.purge_time()));
+      .BindInt(Micros(job.has_purge_time(), job.purge_time()))
+      .BindInt(QueueRank(spec.priority(), record.queued_since))
+      .BindInt(absl::ToInt64Microseconds(FromProto(spec.queue_deadline())))
+      .BindInt(spec.resources().device_memory_bytes())
+      .BindInt(std::max(1, spec.resources().device_count()));
 }
 
 // What must stay in the blob store as long as the job is there.

@@ -67,6 +67,18 @@ ALTER TABLE jobs ADD COLUMN purge_time INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN lease_beat INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN backoff INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN uncounted_attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN queue_rank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN queue_deadline INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN device_memory INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN device_count INTEGER NOT NULL DEFAULT 1;
+DROP INDEX jobs_by_state;
+CREATE INDEX jobs_by_rank ON jobs (state, queue_rank DESC);
+CREATE INDEX jobs_by_queue ON jobs (state, namespace, queue_rank DESC, id);
+CREATE INDEX jobs_by_deadline ON jobs (state) WHERE queue_deadline > 0;
+CREATE TABLE quotas (
+  namespace TEXT PRIMARY KEY,
+  quota BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX jobs_by_namespace ON jobs (namespace, id);
 CREATE INDEX jobs_by_update ON jobs (update_time, id);
 CREATE INDEX jobs_by_end ON jobs (end_time, id);
@@ -101,6 +113,7 @@ CREATE TABLE tokens (
 CREATE UNIQUE INDEX tokens_by_sha256 ON tokens (sha256);
 UPDATE requests SET request_id = 'default/' || request_id;
 ALTER TABLE workers ADD COLUMN beat INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN draining INTEGER NOT NULL DEFAULT 0;
 )sql",
 };
 constexpr int64_t kVersion = std::size(kMigrations);

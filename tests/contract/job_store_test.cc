@@ -38,6 +38,15 @@ JobChange NewJob(int number, int32_t priority = 0, const std::string& device_kin
   return SubmitJob(Id(number), "default", spec, "model", kNow);
 }
 
+JobChange Named(int number, const std::string& name_space, const std::string& display_name,
+                const std::map<std::string, std::string>& labels = {}, int32_t priority = 0) {
+  v1::JobSpec spec = SampleSpec();
+  spec.set_display_name(display_name);
+  spec.set_priority(priority);
+  for (const auto& [key, value] : labels) (*spec.mutable_labels())[key] = value;
+  return SubmitJob(Id(number), name_space, spec, "", kNow + absl::Seconds(number));
+}
+
 std::vector<std::string> Ids(const std::vector<JobRecord>& records) {
   std::vector<std::string> ids;
   for (const JobRecord& record : records) ids.push_back(record.id);
@@ -177,12 +186,36 @@ TEST_P(JobStoreContract, QueueIsByPriorityThenAgeAndDevice) {
   ASSERT_TRUE(store_->Create(NewJob(2, 5), std::nullopt).ok());
   ASSERT_TRUE(store_->Create(NewJob(3, 5, "cuda"), std::nullopt).ok());
   ASSERT_TRUE(store_->Create(NewJob(4, -1, "cpu"), std::nullopt).ok());
-  EXPECT_THAT(Ids(store_->Queued("cpu", 10).value()), ElementsAre(Id(2), Id(1), Id(4)));
-  EXPECT_THAT(Ids(store_->Queued("cuda", 2).value()), ElementsAre(Id(2), Id(3)));
-  EXPECT_EQ(store_->CountAhead(5, Id(2)).value(), 0);
-  EXPECT_EQ(store_->CountAhead(5, Id(3)).value(), 1);
-  EXPECT_EQ(store_->CountAhead(0, Id(1)).value(), 2);
-  EXPECT_EQ(store_->CountAhead(-1, Id(4)).value(), 3);
+  const DeviceView cpu{.id = "cpu", .kind = "cpu"};
+  const DeviceView gpu{.id = "cuda:0", .kind = "cuda"};
+  EXPECT_THAT(Ids(store_->Queued(&cpu, 10).value()), ElementsAre(Id(2), Id(1), Id(4)));
+  EXPECT_THAT(Ids(store_->Queued(&gpu, 2).value()), ElementsAre(Id(2), Id(3)));
+  EXPECT_THAT(Ids(store_->Queued(nullptr, 10).value()), ElementsAre(Id(2), Id(3), Id(1), Id(4)));
+  EXPECT_EQ(store_->CountAhead(QueueRank(5, kNow)).value(), 0);
+  EXPECT_EQ(store_->CountAhead(QueueRank(0, kNow)).value(), 2);
+  EXPECT_EQ(store_->CountAhead(QueueRank(-1, kNow)).value(), 3);
+}
+
+TEST_P(JobStoreContract, TheQueueShowsTheFirstOfEachNamespace) {
+  for (int i = 1; i <= 5; ++i) ASSERT_TRUE(store_->Create(Named(i, "many", ""), {}).ok());
+  ASSERT_TRUE(store_->Create(Named(6, "few", ""), {}).ok());
+  EXPECT_THAT(Ids(store_->Queued(nullptr, 2).value()), ElementsAre(Id(6), Id(1), Id(2)));
+  EXPECT_EQ(store_->CountQueued("many").value(), 5);
+  EXPECT_EQ(store_->CountQueued("none").value(), 0);
+}
+
+TEST_P(JobStoreContract, TheQueueKnowsDevicesMemoryAndDeadlines) {
+  v1::JobSpec spec = SampleSpec();
+  spec.mutable_resources()->set_device_memory_bytes(100);
+  spec.mutable_queue_deadline()->set_seconds(1);
+  ASSERT_TRUE(store_->Create(SubmitJob(Id(1), "default", spec, "", kNow), {}).ok());
+  ASSERT_TRUE(store_->Create(NewJob(2), {}).ok());
+  const DeviceView small{.id = "cuda:0", .kind = "cuda", .memory_bytes = 99};
+  const DeviceView large{.id = "cuda:0", .kind = "cuda", .memory_bytes = 100};
+  EXPECT_THAT(Ids(store_->Queued(&small, 9).value()), ElementsAre(Id(2)));
+  EXPECT_THAT(Ids(store_->Queued(&large, 9).value()), ElementsAre(Id(1), Id(2)));
+  EXPECT_EQ(store_->Queued(&large, 9)->front().device_memory_bytes, 100);
+  EXPECT_THAT(store_->QueuedWithDeadline().value(), ElementsAre(Id(1)));
 }
 
 TEST_P(JobStoreContract, CountsByState) {
@@ -206,15 +239,9 @@ TEST_P(JobStoreContract, KeepsWorkers) {
   ASSERT_TRUE(workers.ok());
   ASSERT_THAT(*workers, SizeIs(1));
   EXPECT_EQ(workers->front().registration.hostname(), "new");
-}
-
-JobChange Named(int number, const std::string& name_space, const std::string& display_name,
-                const std::map<std::string, std::string>& labels = {}, int32_t priority = 0) {
-  v1::JobSpec spec = SampleSpec();
-  spec.set_display_name(display_name);
-  spec.set_priority(priority);
-  for (const auto& [key, value] : labels) (*spec.mutable_labels())[key] = value;
-  return SubmitJob(Id(number), name_space, spec, "", kNow + absl::Seconds(number));
+  EXPECT_TRUE(store_->SetDraining("w1", true).value());
+  EXPECT_FALSE(store_->SetDraining("w2", true).value());
+  EXPECT_TRUE(store_->Workers()->front().draining);
 }
 
 TEST_P(JobStoreContract, FiltersByEveryField) {

@@ -34,11 +34,18 @@ class ForwardingJobStore : public JobStore {
                                                 int limit) override {
     return store_.Events(id, after, limit);
   }
-  absl::StatusOr<std::vector<QueuedJob>> Queued(const std::string& kind, int limit) override {
-    return store_.Queued(kind, limit);
+  absl::StatusOr<std::vector<QueuedJob>> Queued(const DeviceView* device, int limit) override {
+    return store_.Queued(device, limit);
   }
-  absl::StatusOr<int64_t> CountAhead(int32_t priority, const std::string& id) override {
-    return store_.CountAhead(priority, id);
+  absl::StatusOr<int64_t> CountAhead(int64_t rank) override { return store_.CountAhead(rank); }
+  absl::StatusOr<int64_t> CountQueued(const std::string& name_space) override {
+    return store_.CountQueued(name_space);
+  }
+  absl::StatusOr<std::vector<std::string>> QueuedWithDeadline() override {
+    return store_.QueuedWithDeadline();
+  }
+  absl::StatusOr<bool> SetDraining(const std::string& worker_id, bool draining) override {
+    return store_.SetDraining(worker_id, draining);
   }
   absl::StatusOr<std::map<v1::JobState, int64_t>> CountByState() override {
     return store_.CountByState();

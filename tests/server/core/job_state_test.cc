@@ -12,7 +12,8 @@ namespace {
 
 constexpr JobTrigger kTriggers[] = {JobTrigger::kLease, JobTrigger::kStart,   JobTrigger::kSucceed,
                                     JobTrigger::kFail,  JobTrigger::kRequeue, JobTrigger::kCancel,
-                                    JobTrigger::kPause, JobTrigger::kResume,  JobTrigger::kRetry};
+                                    JobTrigger::kPause, JobTrigger::kResume,  JobTrigger::kRetry,
+                                    JobTrigger::kExpire};
 
 // Every state with every trigger: allowed exactly where the table has a row.
 TEST(JobState, OnlyTheTablesStepsAreAllowed) {

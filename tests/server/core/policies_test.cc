@@ -1,10 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/core/backoff_table.h"
 #include "server/core/job_id.h"
 #include "server/core/lease_table.h"
+#include "server/core/rate_limiter.h"
 #include "server/core/retry_policy.h"
-#include "server/core/scheduling.h"
 #include "server/core/worker_table.h"
 
 namespace quantry::server {
@@ -51,50 +52,6 @@ TEST(JobId, RefusesOtherNames) {
   EXPECT_FALSE(IsWorkerId(""));
   EXPECT_FALSE(IsWorkerId("Worker"));
   EXPECT_FALSE(IsWorkerId(std::string(64, 'a')));
-}
-
-const WorkerView kCpu{.id = "cpu", .device_kinds = {"cpu"}};
-const WorkerView kGpu{.id = "gpu", .device_kinds = {"cuda"}};
-
-TEST(Scheduling, PriorityThenAge) {
-  const std::vector<QueuedJob> queue = {
-      {.id = "3", .priority = 1}, {.id = "1", .priority = 0}, {.id = "2", .priority = 1}};
-  EXPECT_EQ(ChooseJob(queue, "cpu", "cpu", {kCpu}, absl::ZeroDuration()), 2u);
-}
-
-TEST(Scheduling, OnlyDevicesThatFit) {
-  const std::vector<QueuedJob> queue = {{.id = "1", .device_kind = "cuda"}, {.id = "2"}};
-  EXPECT_EQ(ChooseJob(queue, "cpu", "cpu", {kCpu}, absl::ZeroDuration()), 1u);
-  EXPECT_EQ(ChooseJob(queue, "gpu", "cuda", {kGpu}, absl::ZeroDuration()), 0u);
-}
-
-TEST(Scheduling, WaitsForTheBackOff) {
-  const std::vector<QueuedJob> queue = {{.id = "1", .not_before = absl::Seconds(5)}};
-  EXPECT_EQ(ChooseJob(queue, "cpu", "cpu", {kCpu}, absl::Seconds(4)), std::nullopt);
-  EXPECT_EQ(ChooseJob(queue, "cpu", "cpu", {kCpu}, absl::Seconds(5)), 0u);
-}
-
-TEST(Scheduling, LeavesACrashedJobToAnotherWorkerIfThereIsOne) {
-  const WorkerView other{.id = "other", .device_kinds = {"cpu"}};
-  const std::vector<QueuedJob> once = {{.id = "1", .crashed_workers = {"cpu"}}};
-  EXPECT_EQ(ChooseJob(once, "cpu", "cpu", {kCpu, other}, absl::ZeroDuration()), std::nullopt);
-  EXPECT_EQ(ChooseJob(once, "other", "cpu", {kCpu, other}, absl::ZeroDuration()), 0u);
-  EXPECT_EQ(ChooseJob(once, "cpu", "cpu", {kCpu}, absl::ZeroDuration()), 0u);
-  const std::vector<QueuedJob> everywhere = {{.id = "1", .crashed_workers = {"cpu", "other"}}};
-  EXPECT_EQ(ChooseJob(everywhere, "cpu", "cpu", {kCpu, other}, absl::ZeroDuration()), 0u);
-  const std::vector<QueuedJob> cpu_only = {
-      {.id = "1", .device_kind = "cpu", .crashed_workers = {"cpu"}}};
-  EXPECT_EQ(ChooseJob(cpu_only, "cpu", "cpu", {kCpu, kGpu}, absl::ZeroDuration()), 0u);
-}
-
-TEST(Scheduling, SaysWhyAJobWaits) {
-  const QueuedJob job{.id = "1", .device_kind = "cuda", .not_before = absl::Seconds(3)};
-  const absl::Duration now = absl::ZeroDuration();
-  EXPECT_THAT(ExplainWait(job, 0, {}, now), HasSubstr("none is connected"));
-  EXPECT_THAT(ExplainWait(job, 0, {kCpu}, now), HasSubstr("cuda"));
-  EXPECT_THAT(ExplainWait(job, 0, {kGpu}, now), HasSubstr("3 s"));
-  EXPECT_THAT(ExplainWait(job, 2, {kGpu}, absl::Seconds(3)), HasSubstr("2 jobs are ahead"));
-  EXPECT_THAT(ExplainWait(job, 0, {kGpu}, absl::Seconds(3)), HasSubstr("next"));
 }
 
 TEST(LeaseTable, ALeaseLivesAsLongAsItIsRenewed) {
@@ -148,6 +105,68 @@ TEST(WorkerTable, AliveIsWhoWasHeardOf) {
   EXPECT_THAT(workers.All(absl::Seconds(32)), SizeIs(1));
   EXPECT_EQ(workers.FindDevice("w", "cpu")->kind(), "cpu");
   EXPECT_FALSE(workers.FindDevice("w", "cuda:0").has_value());
+}
+
+TEST(LeaseTable, BeatsSeenInTheStoreRenewALease) {
+  LeaseTable leases(absl::Seconds(30));
+  leases.Grant({.job_id = "j", .epoch = 1, .run_limit = absl::InfiniteDuration()},
+               absl::Seconds(0));
+  EXPECT_THAT(leases.Observe({{"j", 1, 4}, {"k", 3, 0}}, absl::Seconds(10)), SizeIs(1));
+  EXPECT_TRUE(leases.Expired(absl::Seconds(29)).empty()) << "a first look tells nothing";
+  leases.Observe({{"j", 1, 5}}, absl::Seconds(20));
+  EXPECT_THAT(leases.Expired(absl::Seconds(49)), IsEmpty());
+  leases.Observe({{"j", 1, 5}}, absl::Seconds(45));
+  EXPECT_THAT(leases.Expired(absl::Seconds(50)), SizeIs(1));
+  EXPECT_EQ(leases.Beat("j", 1), 5);
+  leases.Observe({}, absl::Seconds(51));
+  EXPECT_FALSE(leases.Knows("j", 1));
+}
+
+TEST(LeaseTable, ALeaseGrantedSinceTheStoreWasReadStays) {
+  LeaseTable leases(absl::Seconds(30));
+  leases.Grant({.job_id = "j", .epoch = 2}, absl::Seconds(10));
+  leases.Observe({}, absl::Seconds(9));
+  EXPECT_TRUE(leases.Knows("j", 2));
+  leases.Observe({{"j", 1, 8}}, absl::Seconds(9));
+  EXPECT_TRUE(leases.Knows("j", 2)) << "what was read is older";
+}
+
+TEST(WorkerTable, BeatsSeenInTheStoreAreSignsOfLife) {
+  WorkerTable workers(absl::Seconds(30));
+  v1::RegisterWorkerRequest worker;
+  worker.set_worker_id("w");
+  workers.Observe({{worker, 1, false}}, absl::Seconds(0));
+  EXPECT_THAT(workers.Alive(absl::Seconds(1)), IsEmpty()) << "a first look tells nothing";
+  workers.Observe({{worker, 2, true}}, absl::Seconds(2));
+  ASSERT_THAT(workers.Alive(absl::Seconds(3)), SizeIs(1));
+  EXPECT_TRUE(workers.Alive(absl::Seconds(3)).front().draining);
+  EXPECT_TRUE(workers.IsBeatDue("w", absl::Seconds(3)));
+  EXPECT_FALSE(workers.IsBeatDue("w", absl::Seconds(4)));
+  EXPECT_TRUE(workers.IsBeatDue("w", absl::Seconds(11)));
+  EXPECT_FALSE(workers.IsBeatDue("other", absl::Seconds(11)));
+}
+
+TEST(BackoffTable, AWaitBeginsWhenItIsFirstHeardOf) {
+  BackoffTable backoff;
+  EXPECT_EQ(backoff.NotBefore("j", 1, 0, absl::Seconds(5)), absl::ZeroDuration());
+  EXPECT_EQ(backoff.NotBefore("j", 1, 2, absl::Seconds(5)), absl::Seconds(7));
+  EXPECT_EQ(backoff.NotBefore("j", 1, 2, absl::Seconds(6)), absl::Seconds(7));
+  EXPECT_EQ(backoff.NotBefore("j", 2, 3, absl::Seconds(9)), absl::Seconds(13));
+  backoff.Forget("j");
+  EXPECT_EQ(backoff.NotBefore("j", 2, 1, absl::Seconds(20)), absl::Seconds(21));
+}
+
+TEST(RateLimiter, FillsUpAgain) {
+  RateLimiter limiter(2, 4);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(limiter.Take("a", 1, absl::Seconds(1)), absl::Duration());
+  EXPECT_EQ(limiter.Take("a", 1, absl::Seconds(1)), absl::Milliseconds(500));
+  EXPECT_EQ(limiter.Take("b", 1, absl::Seconds(1)), absl::Duration()) << "each has its own";
+  EXPECT_EQ(limiter.Take("a", 1, absl::Seconds(1.5)), absl::Duration());
+  EXPECT_EQ(limiter.Take("a", 100, absl::Seconds(60)), absl::Duration())
+      << "large, but not for ever";
+  EXPECT_GT(limiter.Take("a", 1, absl::Seconds(61)), absl::Seconds(40));
+  RateLimiter none(0, 0);
+  EXPECT_EQ(none.Take("a", 1e12, absl::Seconds(1)), absl::Duration());
 }
 
 }  // namespace

@@ -197,6 +197,10 @@ std::vector<Bounds> AllBounds() {
        {"0", "1", "2", "64"},
        {"-1", "65"}},
       {"spec.max_attempts", "max_attempts: $0", {"1", "100"}, {"0", "101"}},
+      {"spec.resources.device_memory_bytes",
+       "resources { device_memory_bytes: $0 }",
+       {"0", "80000000000"},
+       {"-1"}},
       {"spec.priority", "priority: $0", {"-1000", "1000"}, {"-1001", "1001"}},
   };
 }

@@ -325,6 +325,83 @@ TEST_F(JobLifeTest, NamespacesDivideJobsAndRequestIds) {
   EXPECT_EQ(page.jobs(0).name(), blue.name());
 }
 
+TEST_F(JobLifeTest, AnUrgentJobGetsTheDeviceOfOneThatCanWait) {
+  const std::string slow = Submit(SampleSpec());
+  Register("w");
+  const v1::Lease lease = Acquire("w").lease();
+  v1::JobSpec urgent = SampleSpec();
+  urgent.set_priority(200);
+  const std::string fast = Submit(urgent);
+  v1::HeartbeatResponse heartbeat;
+  ASSERT_TRUE(Heartbeat("w", lease, &heartbeat).ok());
+  server_->Sweep();
+  ASSERT_TRUE(Heartbeat("w", lease, &heartbeat).ok());
+  EXPECT_TRUE(heartbeat.yield());
+  EXPECT_TRUE(Get(slow).preempt_requested());
+  ASSERT_TRUE(Finish(FailureOutcome("w", lease, v1::FAILURE_KIND_PREEMPTED)).ok());
+  EXPECT_EQ(Get(slow).state(), v1::JOB_STATE_QUEUED);
+  EXPECT_FALSE(Get(slow).preempt_requested());
+  EXPECT_EQ(Acquire("w").lease().job(), fast);
+}
+
+TEST_F(JobLifeTest, AJobThatNobodyTakesInTimeFails) {
+  v1::JobSpec spec = SampleSpec();
+  spec.mutable_queue_deadline()->set_seconds(60);
+  const std::string name = Submit(spec);
+  server_->Sweep();
+  clock_.Advance(absl::Seconds(59));
+  server_->Sweep();
+  EXPECT_EQ(Get(name).state(), v1::JOB_STATE_QUEUED);
+  clock_.Advance(absl::Seconds(1));
+  server_->Sweep();
+  const v1::Job job = Get(name);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.failure().kind(), v1::FAILURE_KIND_QUOTA);
+  EXPECT_EQ(job.failure().reason(), "QUEUE_DEADLINE_EXCEEDED");
+}
+
+TEST_F(JobLifeTest, QuotasLimitWhatWaitsAndWhatRuns) {
+  grpc::ClientContext context;
+  v1::SetQuotaRequest request;
+  request.mutable_quota()->set_namespace_("default");
+  request.mutable_quota()->set_max_waiting_jobs(1);
+  request.mutable_quota()->set_max_devices(0);
+  v1::Quota quota;
+  ASSERT_TRUE(admin_->SetQuota(&context, request, &quota).ok());
+  server_->Sweep();
+  const std::string name = Submit(SampleSpec());
+  v1::CreateJobRequest second;
+  *second.mutable_spec() = SampleSpec();
+  v1::Job job;
+  grpc::ClientContext again;
+  EXPECT_EQ(ErrorOf(jobs_->CreateJob(&again, second, &job)).info.reason(), "WAITING_JOBS_QUOTA");
+  Register("w");
+  EXPECT_FALSE(Acquire("w").has_lease());
+  EXPECT_THAT(Get(name).state_reason(), HasSubstr("default uses 0 of 0 devices"));
+}
+
+TEST_F(JobLifeTest, ADrainedWorkerTakesNoFurtherJob) {
+  Register("w");
+  const std::string name = Submit(SampleSpec());
+  const auto drain = [&](const std::string& worker, bool undo) {
+    grpc::ClientContext context;
+    v1::DrainWorkerRequest request;
+    request.set_name(worker);
+    request.set_undo(undo);
+    v1::DrainWorkerResponse response;
+    return admin_->DrainWorker(&context, request, &response);
+  };
+  ASSERT_TRUE(drain("workers/w", false).ok());
+  EXPECT_FALSE(Acquire("w").has_lease());
+  EXPECT_THAT(Get(name).state_reason(), HasSubstr("being drained"));
+  RestartServer();
+  Register("w");
+  EXPECT_FALSE(Acquire("w").has_lease()) << "it is kept, also when the worker registers again";
+  ASSERT_TRUE(drain("workers/w", true).ok());
+  EXPECT_EQ(Acquire("w").lease().job(), name);
+  EXPECT_EQ(ErrorOf(drain("workers/other", false)).info.reason(), "WORKER_NOT_FOUND");
+}
+
 TEST_F(JobLifeTest, CapabilitiesShowWorkersAndLimits) {
   Register("w");
   Submit(SampleSpec());

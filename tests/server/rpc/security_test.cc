@@ -80,7 +80,7 @@ class SecurityTest : public testing::Test {
   }
 
   void Start() {
-    auto server = Server::Start(options_, {jobs_, blobs_, tokens_}, clock_);
+    auto server = Server::Start(options_, {jobs_, blobs_, tokens_, quotas_}, clock_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -128,6 +128,7 @@ class SecurityTest : public testing::Test {
       *SqlDatabase::OpenSqlite(folder_.path() / "quantry.db");
   SqlJobStore jobs_{database_};
   TokenStore tokens_{database_};
+  QuotaStore quotas_{database_};
   MemoryBlobStore blobs_;
   ServerOptions options_;
   std::unique_ptr<Server> server_;
@@ -313,7 +314,7 @@ TEST_F(SecurityTest, AnOpenAddressNeedsTlsAndAuthentication) {
 
 TEST_F(SecurityTest, FilesThatCannotBeUsedAreNamed) {
   options_.tls.key = certificates_.File("ca.key");  // not the certificate's
-  const auto server = Server::Start(options_, {jobs_, blobs_, tokens_}, clock_);
+  const auto server = Server::Start(options_, {jobs_, blobs_, tokens_, quotas_}, clock_);
   EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(server.status().message()), HasSubstr("ca.key"));
 }

@@ -55,18 +55,21 @@ void ServerFixture::StartServer() {
                                           : *SqlDatabase::OpenPostgres(database_);
   job_store_ = std::make_unique<SqlJobStore>(database);
   token_store_ = std::make_unique<TokenStore>(database);
+  quota_store_ = std::make_unique<QuotaStore>(database);
   blob_store_ = *FileBlobStore::Open(folder_.path());
   ServerOptions options;
   options.listen = "127.0.0.1:0";
   options.metrics = metrics_;
   options.max_upload_bytes = 4 << 20;
-  auto server = Server::Start(options, {*job_store_, *blob_store_, *token_store_}, clock_);
+  auto server =
+      Server::Start(options, {*job_store_, *blob_store_, *token_store_, *quota_store_}, clock_);
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   channel_ = grpc::CreateChannel(server_->listen_address(), grpc::InsecureChannelCredentials());
   jobs_ = v1::JobService::NewStub(channel_);
   workers_ = v1::WorkerService::NewStub(channel_);
   blobs_ = v1::BlobService::NewStub(channel_);
+  admin_ = v1::AdminService::NewStub(channel_);
   capabilities_ = v1::CapabilityService::NewStub(channel_);
 }
 
@@ -74,6 +77,7 @@ void ServerFixture::RestartServer() {
   server_.reset();
   job_store_.reset();
   token_store_.reset();
+  quota_store_.reset();
   blob_store_.reset();
   StartServer();
 }

@@ -70,12 +70,14 @@ class ServerFixture : public testing::Test {
   TempFolder folder_;
   std::unique_ptr<SqlJobStore> job_store_;
   std::unique_ptr<TokenStore> token_store_;
+  std::unique_ptr<QuotaStore> quota_store_;
   std::unique_ptr<FileBlobStore> blob_store_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<v1::WorkerService::Stub> workers_;
   std::unique_ptr<v1::BlobService::Stub> blobs_;
+  std::unique_ptr<v1::AdminService::Stub> admin_;
   std::unique_ptr<v1::CapabilityService::Stub> capabilities_;
 };
 

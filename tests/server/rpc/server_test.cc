@@ -94,15 +94,16 @@ TEST_F(ServerTest, AnAddressInUseIsRefusedByName) {
   const auto database = *SqlDatabase::OpenSqlite(folder.path() / "quantry.db");
   SqlJobStore jobs(database);
   TokenStore tokens(database);
+  QuotaStore quotas(database);
   MemoryBlobStore blobs;
   ServerOptions options;
   options.listen = server_->listen_address();
-  const auto second = Server::Start(options, {jobs, blobs, tokens}, clock_);
+  const auto second = Server::Start(options, {jobs, blobs, tokens, quotas}, clock_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(options.listen));
   options.listen = "127.0.0.1:0";
   options.lease_duration = absl::ZeroDuration();
-  EXPECT_EQ(Server::Start(options, {jobs, blobs, tokens}, clock_).status().code(),
+  EXPECT_EQ(Server::Start(options, {jobs, blobs, tokens, quotas}, clock_).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
